@@ -1,0 +1,19 @@
+"""Port of the embedding cache. A cache may forget; it may never be wrong, and never slow its users down."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class EmbeddingCache(Protocol):
+    """Bytes by key. Keys hold library, content hash and model id. Never raises for an absent or slow server."""
+
+    def get(self, keys: Sequence[str]) -> list[bytes | None]: ...
+
+    def put(self, items: Mapping[str, bytes]) -> None: ...
+
+    @property
+    def state(self) -> str:
+        """For log, metric and screen: `ok`, `down` (with the reason), or `off`."""
+        ...
+
+    def close(self) -> None: ...

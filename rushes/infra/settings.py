@@ -1,0 +1,123 @@
+"""Settings: read once at the entry from the environment (`RUSHES_*`, nested with two underscores) and handed down.
+
+Example: ``RUSHES_KAFKA__BOOTSTRAP=broker:9092 RUSHES_REDIS__URL=redis://cache:6379/0 rushes worker embed``.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Positive = Annotated[float, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A frozen group of settings; an unknown name in it is an error, not a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Section):
+    bootstrap: str = "127.0.0.1:9092"
+    topic_prefix: str = Field(default="", description="Put before every topic name: several systems on one cluster.")
+    group_prefix: str = "rushes"
+    partitions: PositiveInt = Field(default=12, description="Of each topic, at creation.")
+    replication: PositiveInt = 3
+    min_insync_replicas: PositiveInt = 2
+    session_timeout_s: Positive = 30.0
+    commit_interval_s: Positive = 1.0
+    metadata_max_age_s: Positive = 30.0
+    instance: str | None = Field(default=None, description="Static membership: one id per worker slot.")
+
+
+class RunnerSettings(Section):
+    batch_max: PositiveInt = 32
+    batch_within_s: Positive = 0.02
+    attempts: PositiveInt = Field(default=6, description="For a transient failure, before the event or process ends.")
+    backoff_first_s: Positive = 0.2
+    backoff_max_s: Positive = 20.0
+    stalled_after_s: Positive = Field(default=300.0, description="No progress on work in hand: the process ends.")
+    drain_s: Positive = 20.0
+
+
+class MilvusSettings(Section):
+    uri: str = Field(default="http://127.0.0.1:19530", description="A server, or a folder for Milvus Lite (*.db).")
+    prefix: str = "rushes"
+    partitions: PositiveInt = Field(
+        default=1, description="Per collection, by library. Keep 1 on servers before 2.4 (upsert routes rows wrongly)."
+    )
+    timeout_s: Positive = 30.0
+
+
+class RedisSettings(Section):
+    url: str | None = Field(default=None, description="redis://host:6379/0; none: an in-process cache.")
+    ttl_s: PositiveInt = 7 * 24 * 3600
+    timeout_s: Positive = 0.25
+
+
+class BlobSettings(Section):
+    root: str = Field(default="./blobs", description="A folder, or an fsspec url such as s3://bucket/prefix.")
+
+
+class SourceSettings(Section):
+    """Where producers' uris may point."""
+
+    roots: tuple[Path, ...] = Field(default=(), description="Folders under which file:// uris may lie. None: no files.")
+    hosts: tuple[str, ...] = Field(default=(), description="Host names of http(s) uris; none: refused.")
+    buckets: tuple[str, ...] = Field(default=(), description="S3 buckets; none: refused.")
+    allow_private_addresses: bool = False
+
+
+class DecodeLimits(Section):
+    """Limits of one file's decoding, held by a process of its own that is killed when it goes over."""
+
+    processes: PositiveInt = 1
+    no_progress_s: Positive = Field(default=30.0, description="Longest silence of the decoder.")
+    wall_s: Positive = Field(default=6 * 3600.0, description="Longest time for one file.")
+    memory_bytes: PositiveInt = 3 * 1024**3
+    pixels: PositiveInt = Field(default=200_000_000, description="Of one picture: 8K video has 33 million.")
+    file_bytes: PositiveInt = 2 * 1024**4
+    crashes: PositiveInt = Field(default=3, description="A file is blamed after it ended this many processes, alone.")
+    keyframe_lines: PositiveInt = 2160
+    thumbnail_pixels: PositiveInt = 320
+    jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 90
+
+
+class ModelSettings(Section):
+    scene: str = Field(default="opencv", description="`opencv` (no weights) or `onnx:FILE`.")
+    face: str = Field(default="opencv", description="`opencv` (no weights; weak) or `onnx:FILE`.")
+    face_detector: Literal["mtcnn", "off"] = "mtcnn"
+    detector_pixels: PositiveInt = Field(default=1024, description="Longest side of the face detector's input.")
+    threads: int = Field(default=0, description="Of the models; 0: all cores.")
+
+
+class MetricsSettings(Section):
+    port: int | None = Field(default=None, description="Prometheus; none: not served.")
+
+
+class Settings(BaseSettings):
+    """Everything a worker or the command line needs to know."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RUSHES_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        nested_model_default_partial_update=True,
+    )
+
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    generation: str = "g1"
+    kafka: KafkaSettings = KafkaSettings()
+    runner: RunnerSettings = RunnerSettings()
+    milvus: MilvusSettings = MilvusSettings()
+    redis: RedisSettings = RedisSettings()
+    blobs: BlobSettings = BlobSettings()
+    sources: SourceSettings = SourceSettings()
+    decode: DecodeLimits = DecodeLimits()
+    models: ModelSettings = ModelSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    test_data: Path | None = Field(default=None, description="Evaluation data for tests and benchmarks.")

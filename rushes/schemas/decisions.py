@@ -1,0 +1,121 @@
+"""What the clusterer says: `cluster-assigned` and `clusters`, compacted, each record explaining itself."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rushes.schemas.event import Event, GridBox, ItemKind, MediaName, Part, TimeUs, Uuid
+from rushes.schemas.media import MediaVersion
+from rushes.schemas.revision import Revision
+
+CLUSTERER_VERSION = "fixed-1"
+"""Version of the deciding code. Records and rows carry it: equal revisions of unequal content are told apart by it."""
+
+Decision = Literal[
+    "joined", "founded", "noise", "promoted", "merged", "split", "moved", "confirmed", "rejected",
+    "undone", "displaced", "remapped", "retired", "removed",
+]  # fmt: skip
+
+
+class Neighbour(Part):
+    """A cluster near the item, and a member to look at."""
+
+    cluster_id: Uuid
+    similarity: float
+    exemplar_item_id: Uuid | None = None
+
+
+class Thresholds(Part):
+    """What the similarity was held against."""
+
+    join: float
+    join_in_scene: float | None = None
+    found: float
+
+
+class Cause(Part):
+    """The log entry, or the feedback, that led to the decision."""
+
+    entry_id: Uuid
+    feedback_id: str | None = None
+
+
+class ClusterAssigned(Event):
+    """Where an item belongs now, and why. The record of the highest revision is the truth."""
+
+    type: Literal["ClusterAssigned"] = "ClusterAssigned"
+    schema_version: Literal[1] = 1
+    item_id: Uuid
+    kind: ItemKind
+    cluster_id: Uuid | None = Field(description="Null in noise, and when the item is removed.")
+    provisional_id: Uuid | None = Field(default=None, description="The id under which it waits in noise.")
+    parent_cluster_id: Uuid | None = Field(default=None, description="The scene of the item's frame.")
+    previous_cluster_id: Uuid | None = None
+    decision: Decision
+    similarity: float | None = Field(default=None, description="Cosine to the cluster's mean, or to the pair's other.")
+    margin: float | None = Field(default=None, description="Similarity less that of the second best.")
+    nearest: tuple[Neighbour, ...] = ()
+    thresholds: Thresholds | None = None
+    policy: str
+    pinned: bool = Field(default=False, description="A person said so: no re-cluster moves it.")
+    model_id: str
+    weak: bool = False
+    adapter_version: str = "identity"
+    generation: str
+    revision: Revision
+    clusterer_version: str = CLUSTERER_VERSION
+    cause: Cause
+    media_id: MediaName
+    media_version: MediaVersion
+    shot_id: Uuid
+    frame_id: Uuid
+    time_us: TimeUs | None = None
+    box: GridBox | None = None
+    quality: float | None = None
+    image_uri: str | None = None
+    thumbnail_uri: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.item_id
+
+
+class ClusterChanged(Event):
+    """A cluster as it is now. The record of the highest revision is the truth."""
+
+    type: Literal["ClusterChanged"] = "ClusterChanged"
+    schema_version: Literal[1] = 1
+    cluster_id: Uuid
+    kind: ItemKind
+    name: str | None = None
+    status: Literal["active", "merged", "hidden", "retired"]
+    merged_into: Uuid | None = None
+    size: Annotated[int, Field(ge=0)]
+    exemplar_item_ids: tuple[Uuid, ...] = ()
+    cover_item_id: Uuid | None = None
+    cover_uri: str | None = None
+    model_id: str
+    generation: str
+    revision: Revision
+    clusterer_version: str = CLUSTERER_VERSION
+    cause: Cause
+
+    @property
+    def key(self) -> str:
+        return self.cluster_id
+
+
+class GenerationMark(Event):
+    """Brackets a promotion on `clusters`: begin and end, with the count of `remapped` records between."""
+
+    type: Literal["GenerationMark"] = "GenerationMark"
+    schema_version: Literal[1] = 1
+    mark: Literal["begin", "end"]
+    generation: str
+    previous_generation: str
+    remapped: Annotated[int, Field(ge=0)]
+    revision: Revision
+
+    @property
+    def key(self) -> str:
+        return f"{self.library_id}/{self.generation}/{self.mark}"

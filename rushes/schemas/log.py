@@ -1,0 +1,200 @@
+"""Entries of the library's log: the one order of everything that can alter a decision.
+
+Only our own stages write it. State is a fold over it, and so is a replay. `entry_id` is derived from the entry's
+origin: the same work redone appends the same entry, which counts once.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from rushes.schemas.event import Event, GridBox, ItemKind, MediaName, Part, TimeUs, Uuid
+from rushes.schemas.feedback import FeedbackGiven
+from rushes.schemas.media import MediaVersion
+from rushes.schemas.shots import FrameFlag, PartFailure, PerceptualHash
+from rushes.schemas.vectors import Vector
+
+Landmarks = tuple[tuple[float, float], ...]
+"""Points in 0..1 of the displayed picture; for a face: left eye, right eye, nose, left and right corner of the mouth
+(left as seen in the picture)."""
+
+
+class Entry(Event):
+    """Base of all log entries; keyed by library."""
+
+    entry_id: Uuid
+
+    @property
+    def key(self) -> str:
+        return self.library_id
+
+
+class SecondaryVector(Part):
+    """A further vector of an item, stored and searchable, not clustered; large ones by uri."""
+
+    vector: Vector | None = None
+    uri: str | None = None
+
+
+class CandidateItem(Part):
+    """Something seen in a frame. Its id is a candidate: the owner resolves it against the items known there."""
+
+    item_id: Uuid
+    box: GridBox | None = Field(description="Null is the whole frame.")
+    landmarks: Landmarks | None = None
+    detection_score: Annotated[float, Field(ge=0, le=1)] | None = None
+    quality: Annotated[float, Field(ge=0, le=1)]
+    tracklet_id: Uuid | None = None
+    label: str | None = None
+    vector: Vector
+    secondary: dict[str, SecondaryVector] = Field(default_factory=dict)
+
+
+class KindItems(Part):
+    """All items of one kind in one frame, by one model. Empty lists are sent too: looked for and not there."""
+
+    kind: ItemKind
+    model_id: str
+    weak: bool = Field(default=False, description="A weightless descriptor: group only where it is sure.")
+    detector_id: str | None = None
+    items: tuple[CandidateItem, ...] = ()
+    error: str | None = Field(default=None, description="Why this kind could not be embedded in this frame.")
+
+
+class EmbeddedFrame(Part):
+    """One keyframe and everything seen in it."""
+
+    frame_id: Uuid
+    stream: Annotated[int, Field(ge=0)] = 0
+    time_us: TimeUs | None
+    image_uri: str
+    thumbnail_uri: str
+    perceptual_hash: PerceptualHash
+    flags: tuple[FrameFlag, ...] = ()
+    kinds: tuple[KindItems, ...]
+
+
+class ItemsEmbedded(Entry):
+    """The items of a shot, all its frames and kinds; or of a part of it; or the error that ended it."""
+
+    type: Literal["ItemsEmbedded"] = "ItemsEmbedded"
+    schema_version: Literal[1] = 1
+    media_id: MediaName
+    version: MediaVersion
+    shot_id: Uuid
+    part: Annotated[int, Field(ge=0)] = 0
+    final: bool = True
+    start_us: TimeUs | None = None
+    frame_duration_us: TimeUs | None = None
+    kinds_expected: tuple[ItemKind, ...]
+    frames: tuple[EmbeddedFrame, ...]
+    error: PartFailure | None = None
+
+
+class MediaTotals(Entry):
+    """From `MediaSplit`: which shots make the media complete."""
+
+    type: Literal["MediaTotals"] = "MediaTotals"
+    schema_version: Literal[1] = 1
+    media_id: MediaName
+    version: MediaVersion
+    part: Annotated[int, Field(ge=0)] = 0
+    final: bool = True
+    shot_ids: tuple[Uuid, ...]
+    shot_count: Annotated[int, Field(ge=0)]
+    frame_duration_us: TimeUs | None = None
+    partial: str | None = None
+    failed: tuple[PartFailure, ...] = ()
+
+
+class MediaRemoved(Entry):
+    """A media is gone: this version and all below it."""
+
+    type: Literal["MediaRemoved"] = "MediaRemoved"
+    schema_version: Literal[1] = 1
+    media_id: MediaName
+    version: MediaVersion
+
+
+class FeedbackSubmitted(Entry):
+    """A person's correction, checked for form and tenant; the owner decides the rest at this place in the log."""
+
+    type: Literal["FeedbackSubmitted"] = "FeedbackSubmitted"
+    schema_version: Literal[1] = 1
+    feedback: FeedbackGiven
+
+
+class PolicyChanged(Entry):
+    """From here on the library decides by this policy."""
+
+    type: Literal["PolicyChanged"] = "PolicyChanged"
+    schema_version: Literal[1] = 1
+    policy: str
+    parameters: dict[str, float] = Field(default_factory=dict)
+
+
+class ProfileImported(Entry):
+    """Calibration learnt elsewhere for a model and kind."""
+
+    type: Literal["ProfileImported"] = "ProfileImported"
+    schema_version: Literal[1] = 1
+    kind: ItemKind
+    model_id: str
+    profile_uri: str
+    profile_sha256: str
+
+
+class AdapterChanged(Entry):
+    """From here on vectors of this kind pass through this adapter."""
+
+    type: Literal["AdapterChanged"] = "AdapterChanged"
+    schema_version: Literal[1] = 1
+    kind: ItemKind
+    adapter_version: str
+    weights_uri: str
+    weights_sha256: str
+
+
+class GenerationPromoted(Entry):
+    """From here on this generation is the library's truth."""
+
+    type: Literal["GenerationPromoted"] = "GenerationPromoted"
+    schema_version: Literal[1] = 1
+    generation: str
+    snapshot_uri: str
+    snapshot_sha256: str
+
+
+class ConsolidationRequested(Entry):
+    """Re-cluster now, with a budget counted in operations so that a replay does the same."""
+
+    type: Literal["ConsolidationRequested"] = "ConsolidationRequested"
+    schema_version: Literal[1] = 1
+    reason: Literal["timer", "idle", "end_of_run", "asked"]
+    budget_operations: Annotated[int, Field(gt=0)] | None = None
+
+
+class EntrySkipped(Entry):
+    """The owner could not apply an entry; a replay skips it too."""
+
+    type: Literal["EntrySkipped"] = "EntrySkipped"
+    schema_version: Literal[1] = 1
+    skipped_entry_id: Uuid
+    code: str
+    reason: str
+
+
+LogEntry = Annotated[
+    ItemsEmbedded
+    | MediaTotals
+    | MediaRemoved
+    | FeedbackSubmitted
+    | PolicyChanged
+    | ProfileImported
+    | AdapterChanged
+    | GenerationPromoted
+    | ConsolidationRequested
+    | EntrySkipped,
+    Field(discriminator="type"),
+]
+LOG_ENTRY: TypeAdapter[LogEntry] = TypeAdapter(LogEntry)

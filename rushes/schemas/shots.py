@@ -1,0 +1,121 @@
+"""What split publishes on `frames`: shots as they are found, and a closing total."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from rushes.schemas.event import Event, MediaName, Part, TimeUs, Uuid
+from rushes.schemas.ids import media_key
+from rushes.schemas.media import MediaFacts, MediaVersion, ProducerBox, Sha256
+
+Transition = Literal["start", "cut", "fade", "dissolve", "continued", "end"]
+"""How a shot borders on its neighbour; `continued` is a long take cut for size, not by its maker."""
+
+FrameReason = Literal["photo", "static", "start", "middle", "end", "long_take", "face_sample", "anchor"]
+FrameFlag = Literal["black", "slate", "color_bars", "near_duplicate"]
+PerceptualHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+"""64-bit DCT hash of the picture, hex; two pictures agree where few bits differ."""
+
+
+class FrameQuality(Part):
+    """Figures of one keyframe, each 0..1, bigger is better."""
+
+    sharpness: Annotated[float, Field(ge=0, le=1)]
+    exposure: Annotated[float, Field(ge=0, le=1)]
+    contrast: Annotated[float, Field(ge=0, le=1)]
+
+
+class Keyframe(Part):
+    """One frame chosen to stand for its shot, stored as JPEG."""
+
+    frame_id: Uuid
+    stream: Annotated[int, Field(ge=0)] = 0
+    time_us: TimeUs | None = Field(description="Null for a photo.")
+    frame_index: Annotated[int, Field(ge=0)] = 0
+    why: FrameReason
+    image_uri: str
+    thumbnail_uri: str
+    sha256: Sha256 = Field(description="Of the JPEG's bytes: key of the embedding cache.")
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+    perceptual_hash: PerceptualHash
+    quality: FrameQuality
+    flags: tuple[FrameFlag, ...] = ()
+    boxes: tuple[ProducerBox, ...] = ()
+
+
+class Clip(Part):
+    """The shot as a clip of its film, for models that see motion."""
+
+    uri: str
+    in_us: TimeUs
+    out_us: TimeUs
+
+
+class ShotFigures(Part):
+    """Why the shot begins where it does: the detector's figures at its first frame."""
+
+    detector: str
+    score: float | None = None
+    threshold: float | None = None
+    motion: float | None = Field(default=None, description="Mean change between frames of the shot, 0..1.")
+
+
+class ShotSplit(Event):
+    """A shot, or a part of one that is complete in itself. A photo is a shot of one frame."""
+
+    type: Literal["ShotSplit"] = "ShotSplit"
+    schema_version: Literal[1] = 1
+    media_id: MediaName
+    version: MediaVersion
+    source_uri: str
+    media: MediaFacts
+    shot_id: Uuid
+    part: Annotated[int, Field(ge=0)] = 0
+    final: bool = Field(default=True, description="The last part of its shot.")
+    start_us: TimeUs | None
+    end_us: TimeUs | None = Field(description="Exclusive: where the next shot starts.")
+    start_frame: Annotated[int, Field(ge=0)] = 0
+    end_frame: Annotated[int, Field(ge=0)] = Field(default=1, description="Exclusive.")
+    transition_in: Transition = "start"
+    transition_out: Transition = "end"
+    dynamic: bool = False
+    frames: tuple[Keyframe, ...]
+    figures: ShotFigures | None = None
+    clip: Clip | None = None
+    attributes: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return media_key(self.library_id, self.media_id)
+
+
+class PartFailure(Part):
+    """A stretch of a media that could not be used, and why."""
+
+    code: str
+    reason: str
+    start_us: TimeUs | None = None
+    shot_id: Uuid | None = None
+
+
+class MediaSplit(Event):
+    """All shots of this version are out: their ids and totals. Long lists come in parts."""
+
+    type: Literal["MediaSplit"] = "MediaSplit"
+    schema_version: Literal[1] = 1
+    media_id: MediaName
+    version: MediaVersion
+    part: Annotated[int, Field(ge=0)] = 0
+    final: bool = True
+    shot_ids: tuple[Uuid, ...]
+    shot_count: Annotated[int, Field(ge=0)]
+    frame_count: Annotated[int, Field(ge=0)] = Field(description="Keyframes, over all shots.")
+    duration_us: TimeUs | None = Field(default=None, description="As decoded, not as claimed.")
+    frame_duration_us: TimeUs | None = Field(default=None, description="Mean, over the film.")
+    partial: str | None = Field(default=None, description="Why only a part could be decoded.")
+    failed: tuple[PartFailure, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return media_key(self.library_id, self.media_id)

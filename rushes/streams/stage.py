@@ -1,0 +1,110 @@
+"""What a stage is: a function from a batch of events to outcomes. It knows no Kafka.
+
+A stage yields outcomes as it goes: the runner delivers each before it asks for the next, so shots go out while a
+film is still being decoded. Every event of the batch gets exactly one *last* outcome (`done=True`), in any order.
+The effects of a stage (rows, blobs, cache) are idempotent and happen before it yields the outcome that tells of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from rushes.schemas.envelope import Envelope
+from rushes.schemas.errors import PermanentError, TransientError
+from rushes.schemas.ids import EventId
+
+E = TypeVar("E", bound=BaseModel)
+
+
+class Channel(StrEnum):
+    """Where an output goes. Topic names are settings; these are not."""
+
+    MEDIA_UPLOADED = "media-uploaded"
+    MEDIA_UPLOADED_BULK = "media-uploaded.bulk"
+    FRAMES = "frames"
+    FRAMES_BULK = "frames.bulk"
+    LIBRARY_LOG = "embeddings"
+    FEEDBACK = "feedback"
+    CLUSTER_ASSIGNED = "cluster-assigned"
+    CLUSTERS = "clusters"
+    MEDIA_STATUS = "media-status"
+    MODEL_UPDATED = "model-updated"
+    DEAD_LETTERS = "dead-letters"
+    PLACEMENTS = "library-placements"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as it came, byte for byte."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming(Generic[E]):
+    """A decoded event with the record it came in."""
+
+    record: Record
+    event: E
+    envelope: Envelope
+
+    @property
+    def event_id(self) -> EventId:
+        return self.envelope.event_id
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An event to publish. `event_id` is derived from the work, so that the same work redone sends the same id."""
+
+    channel: Channel
+    event: BaseModel
+    key: str
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[E]):
+    """What became of one event: outputs to deliver, then an acknowledgement (`done`) or a failure (`error`).
+
+    `done=False` means more of the same event follows (an outcome with an error is always the last). `heartbeat`
+    outcomes without outputs tell the watchdog that long work goes on.
+    """
+
+    source: Incoming[E]
+    outputs: tuple[Output, ...] = ()
+    done: bool = True
+    error: PermanentError | TransientError | None = None
+    attempts: int = field(default=1)
+
+
+class Stage(Protocol[E]):
+    """One step of the pipeline. Instances may hold models and connections; `process` runs in one worker thread."""
+
+    name: str
+
+    def process(self, batch: Sequence[Incoming[E]]) -> Iterator[Outcome[E]]:
+        """Outcomes of the batch. May raise TransientError or PermanentError for the batch as a whole: the runner
+        then retries its events alone, to find the one to blame."""
+        ...
+
+    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """These (topic, partition) pairs are ours now (the whole set). Before the first batch of a new one."""
+        ...
+
+    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """These are no longer ours; what ran is finished and committed. Drop what is kept for them."""
+        ...
+
+    def close(self) -> None:
+        """End child processes and connections."""
+        ...
