@@ -95,7 +95,7 @@ def headers_of(event_id: EventId, event_type: str, source: str, time: str, trace
 
 
 def open_envelope(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> Envelope:
-    """What the headers say; the id falls back to the bytes. Never raises: a bad header is no reason to lose an event."""
+    """What the headers say; the id falls back to the bytes. Never raises: a bad header must not lose an event."""
     found = {name: (raw or b"").decode("utf-8", "replace") for name, raw in headers}
     return Envelope(
         event_id=EventId(found["ce_id"]) if found.get("ce_id") else event_id_of_bytes(value or b""),

@@ -1,4 +1,4 @@
-"""Ids: uuid5 over the origin of the thing, library first, so that tenants can't collide and a replay writes the same rows.
+"""Ids: uuid5 over the origin of the thing, library first: tenants can't collide, a replay writes the same rows.
 
 Parts are joined as a JSON array before hashing, so that no choice of names makes two origins look alike
 (``["a", "b/c"]`` is not ``["a/b", "c"]``).
@@ -29,7 +29,7 @@ BOX_STEPS: Final = 1024
 Box = tuple[float, float, float, float]
 
 
-def derive(kind: str, library_id: str, *parts: str | int | None | Sequence[int]) -> str:
+def derive(kind: str, library_id: str, *parts: str | int | Sequence[int] | None) -> str:
     """Id of a thing from its kind and origin, as a canonical uuid5 string.
 
     >>> derive("frame", "a", "m", 0, 40000) == derive("frame", "a", "m", 0, 40000)

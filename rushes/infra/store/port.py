@@ -1,4 +1,7 @@
-"""Port of the durable, searchable store of items and clusters. The truth is the log; the store is verified against it."""
+"""Port of the durable, searchable store of items and clusters.
+
+The truth is the log; the store is verified against it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
