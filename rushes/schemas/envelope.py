@@ -49,6 +49,19 @@ _ANY_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as it came, byte for byte."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """What the headers say of an event."""
 

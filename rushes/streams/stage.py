@@ -7,46 +7,16 @@ The effects of a stage (rows, blobs, cache) are idempotent and happen before it 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from rushes.schemas.envelope import Envelope
+from rushes.schemas.channels import Channel
+from rushes.schemas.envelope import Envelope, Record
 from rushes.schemas.errors import PermanentError, TransientError
 from rushes.schemas.ids import EventId
 
 E = TypeVar("E", bound=BaseModel)
-
-
-class Channel(StrEnum):
-    """Where an output goes. Topic names are settings; these are not."""
-
-    MEDIA_UPLOADED = "media-uploaded"
-    MEDIA_UPLOADED_BULK = "media-uploaded.bulk"
-    FRAMES = "frames"
-    FRAMES_BULK = "frames.bulk"
-    LIBRARY_LOG = "embeddings"
-    FEEDBACK = "feedback"
-    CLUSTER_ASSIGNED = "cluster-assigned"
-    CLUSTERS = "clusters"
-    MEDIA_STATUS = "media-status"
-    MODEL_UPDATED = "model-updated"
-    DEAD_LETTERS = "dead-letters"
-    PLACEMENTS = "library-placements"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One Kafka record as it came, byte for byte."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-    timestamp_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
