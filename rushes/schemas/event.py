@@ -36,6 +36,7 @@ Coordinate = Annotated[float, Field(ge=-0.5, le=1.5, allow_inf_nan=False)]
 GridBox = Annotated[
     tuple[Coordinate, Coordinate, Coordinate, Coordinate],
     AfterValidator(_valid_box),
+    Field(description="[x0, y0, x1, y1] with x0 < x1 and y0 < y1, in 0..1 of the displayed picture; clamped to it."),
 ]
 """[x0, y0, x1, y1] in 0..1 of the displayed picture, clamped to it and quantised to 1/1024."""
 

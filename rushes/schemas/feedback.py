@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
 from rushes.schemas.event import Event, GridBox, ItemKind, MediaName, Part, TimeUs, Uuid
 from rushes.schemas.revision import Revision
@@ -22,6 +22,15 @@ class Anchor(Part):
 
 class ItemRef(Part):
     """An item by id, by place, or both. The id is tried first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"item_id": {"type": "string"}}, "required": ["item_id"]},
+                {"properties": {"anchor": {"type": "object"}}, "required": ["anchor"]},
+            ]
+        }
+    )
 
     item_id: Uuid | None = None
     anchor: Anchor | None = None
