@@ -124,13 +124,14 @@ def milvus_binaries(cache: Path) -> Path:
 
 def answers_strong_query(uri: str) -> bool:
     """Whether the server at `uri` answers a strongly consistent query now."""
+    import grpc  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with pymilvus
     from pymilvus import DataType, MilvusClient  # noqa: PLC0415 - takes two seconds to import
     from pymilvus.exceptions import MilvusException  # noqa: PLC0415
 
     with _quiet_pymilvus():
         try:
             client = MilvusClient(uri, timeout=_PROBE_TIMEOUT_S)
-        except MilvusException:
+        except (MilvusException, grpc.RpcError):
             return False
         try:
             if not client.has_collection(_PROBE_COLLECTION, timeout=_PROBE_TIMEOUT_S):
@@ -144,7 +145,7 @@ def answers_strong_query(uri: str) -> bool:
             client.query(
                 _PROBE_COLLECTION, filter='pk != ""', limit=1, consistency_level="Strong", timeout=_PROBE_TIMEOUT_S
             )
-        except MilvusException:
+        except (MilvusException, grpc.RpcError):
             return False
         else:
             return True
