@@ -34,6 +34,9 @@ _ONE_NODE: Final = {
     "group.initial.rebalance.delay.ms": "0",
     # Fault tests want dead members noticed in seconds; the default forbids sessions below 6 s.
     "group.min.session.timeout.ms": "1000",
+    # A killed broker is taken back only when its old session has ended: a restart takes 12 s by default, 4 s here.
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
     # A misspelt topic must be an error, as in production.
     "auto.create.topics.enable": "false",
     # The cleaner's default of 128 MB does not fit the small heap below.
