@@ -1,0 +1,1 @@
+"""Online clustering: state as a fold over a library's log."""

@@ -1,0 +1,111 @@
+"""State as a fold over the log: `apply` takes a library from one entry to the next and says what changed.
+
+The same entries give the same state, whatever the batches, the restarts and the threads. An entry counts once: one
+that came before changes nothing, and its current records are told again.
+"""
+
+from typing import assert_never
+
+from rushes.processors.clustering import arrivals, corrections
+from rushes.processors.clustering.items import Changes, Item
+from rushes.processors.clustering.library import POLICY, Library
+from rushes.schemas.decisions import Cause
+from rushes.schemas.errors import InvalidEvent
+from rushes.schemas.ids import FrameId, ItemId, MediaId
+from rushes.schemas.log import (
+    AdapterChanged,
+    ConsolidationRequested,
+    EntrySkipped,
+    FeedbackSubmitted,
+    GenerationPromoted,
+    ItemsEmbedded,
+    LogEntry,
+    MediaRemoved,
+    MediaTotals,
+    PolicyChanged,
+    ProfileImported,
+)
+
+
+def apply(library: Library, entry: LogEntry) -> Changes:
+    """Apply an entry. Raises only where the entry can't be applied at all; the state is then no longer sound, and the
+    caller folds the log again without that entry (`skipped`).
+    """
+    if entry.library_id != library.library_id:
+        raise InvalidEvent(f"expected an entry of library {library.library_id}, found one of {entry.library_id}")
+    if entry.entry_id in library.skipped:
+        return Changes()
+    if entry.entry_id in library.applied:
+        return told_again(library, entry)
+    changes = Changes()
+    library.n += 1
+    library.k = 0
+    feedback_id = entry.feedback.feedback_id if isinstance(entry, FeedbackSubmitted) else None
+    library.cause = Cause(entry_id=entry.entry_id, feedback_id=feedback_id)
+    _dispatch(library, changes, entry)
+    library.tell_parents(changes)
+    library.tell_clusters(changes)
+    library.cause = None
+    library.applied.add(entry.entry_id)
+    return changes
+
+
+def _dispatch(library: Library, changes: Changes, entry: LogEntry) -> None:
+    match entry:
+        case ItemsEmbedded():
+            arrivals.embedded(library, changes, entry)
+        case MediaTotals():
+            arrivals.totals(library, changes, entry)
+        case MediaRemoved():
+            arrivals.removed(library, changes, entry)
+        case FeedbackSubmitted():
+            corrections.submit(library, changes, entry)
+        case PolicyChanged():
+            _change_policy(library, entry)
+        case EntrySkipped():
+            library.skipped.add(entry.skipped_entry_id)
+        case ConsolidationRequested() | ProfileImported():
+            pass  # the policy `fixed` neither consolidates nor calibrates
+        case AdapterChanged() | GenerationPromoted():
+            raise InvalidEvent(f"this version knows no {entry.type}: it has one generation and the identity adapter")
+        case _:
+            assert_never(entry)
+
+
+def told_again(library: Library, entry: LogEntry) -> Changes:
+    """The current records of everything an entry names: the answer to a duplicate."""
+    changes = Changes()
+    match entry:
+        case ItemsEmbedded() | MediaTotals() | MediaRemoved():
+            media = library.media.get(MediaId(entry.media_id))
+            if media is not None and media.status is not None:
+                changes.statuses[media.media_id] = media.status
+            if isinstance(entry, ItemsEmbedded):
+                for embedded_frame in entry.frames:
+                    frame = library.frames.get(FrameId(embedded_frame.frame_id))
+                    for item_id in frame.items if frame else ():
+                        _again(library, changes, library.items[item_id])
+        case FeedbackSubmitted():
+            state = library.feedback.get(entry.feedback.feedback_id)
+            for item_id in state.applied if state else ():
+                item = library.items.get(ItemId(item_id))
+                if item is not None:
+                    _again(library, changes, item)
+        case _:
+            pass
+    return changes
+
+
+def _again(library: Library, changes: Changes, item: Item) -> None:
+    if item.record is not None:
+        changes.items[item.item_id] = item.record
+    if item.cluster_id is not None:
+        record = library.clusters[item.cluster_id].record
+        if record is not None:
+            changes.clusters[item.cluster_id] = record
+
+
+def _change_policy(library: Library, entry: PolicyChanged) -> None:
+    if entry.policy != POLICY:
+        raise InvalidEvent(f"this version has the policy `{POLICY}`, found `{entry.policy}`")
+    library.policy = library.policy.with_parameters(entry.parameters)

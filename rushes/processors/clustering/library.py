@@ -1,0 +1,294 @@
+"""A library's state and its elementary changes: who is in which cluster, and the records that tell of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from rushes.processors.clustering.fixed import NEAREST, FixedPolicy
+from rushes.processors.clustering.items import (
+    Changes,
+    Cluster,
+    FeedbackState,
+    Frame,
+    Item,
+    MediaState,
+    SpaceState,
+)
+from rushes.processors.clustering.scoring import Gallery, Score
+from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Decision, Neighbour, Thresholds
+from rushes.schemas.errors import ModelMismatch
+from rushes.schemas.event import ItemKind
+from rushes.schemas.ids import ClusterId, EventId, FrameId, Generation, ItemId, LibraryId, MediaId, ModelId
+from rushes.schemas.revision import Revision
+
+EXEMPLARS: Final = 5
+"""Members named on a cluster's record, best quality first: enough for a contact sheet's row."""
+
+POLICY: Final = "fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What a decision was based on, for its record."""
+
+    decision: Decision
+    similarity: float | None = None
+    margin: float | None = None
+    scores: Sequence[Score] = ()
+    thresholds: Thresholds | None = None
+
+
+@dataclass(slots=True)
+class Library:
+    """State of one library in one generation: a fold over its log."""
+
+    library_id: LibraryId
+    generation: Generation
+    policy: FixedPolicy = field(default_factory=FixedPolicy)
+    n: int = 0
+    k: int = 0
+    cause: Cause | None = None
+    applied: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
+    items: dict[ItemId, Item] = field(default_factory=dict)
+    frames: dict[FrameId, Frame] = field(default_factory=dict)
+    clusters: dict[ClusterId, Cluster] = field(default_factory=dict)
+    media: dict[MediaId, MediaState] = field(default_factory=dict)
+    spaces: dict[ItemKind, SpaceState] = field(default_factory=dict)
+    feedback: dict[str, FeedbackState] = field(default_factory=dict)
+    waiting: dict[str, FeedbackState] = field(default_factory=dict)
+    presence: dict[ClusterId, Counter[ClusterId]] = field(default_factory=dict)
+    touched: dict[ClusterId, None] = field(default_factory=dict)
+    moved_scenes: dict[FrameId, None] = field(default_factory=dict)
+    ages: int = 0
+
+    def next_age(self) -> int:
+        """A count of what came, for "the older"; a function of the log."""
+        self.ages += 1
+        return self.ages
+
+    def next_revision(self) -> Revision:
+        """(n, k) of the next decision within the entry at hand."""
+        self.k += 1
+        return Revision(n=self.n, k=self.k)
+
+    def entry_cause(self) -> Cause:
+        """The entry at hand."""
+        assert self.cause is not None, "decisions are made only while an entry is applied"
+        return self.cause
+
+    def entry_id(self) -> EventId:
+        """Id of the entry at hand."""
+        return EventId(self.entry_cause().entry_id)
+
+    def space(self, kind: ItemKind, model_id: ModelId, dim: int, *, weak: bool) -> SpaceState:
+        """The space of a kind; the first model seen founds it. Raises ModelMismatch for another model or dim."""
+        state = self.spaces.get(kind)
+        if state is None:
+            state = SpaceState(kind, model_id, weak, dim, Gallery(dim), Gallery(dim))
+            self.spaces[kind] = state
+        if state.model_id != model_id or state.dim != dim:
+            raise ModelMismatch(
+                f"library {self.library_id} compares {kind} vectors of {state.model_id} ({state.dim} dimensions) in "
+                f"generation {self.generation}, found {model_id} ({dim}): embed with the library's model, or build a "
+                "new generation"
+            )
+        return state
+
+    # -- membership
+
+    def scene_of(self, frame_id: FrameId) -> ClusterId | None:
+        """The scene cluster of a frame; None in noise, or where the frame has no scene item."""
+        frame = self.frames.get(frame_id)
+        if frame is None:
+            return None
+        for item_id, kind in frame.items.items():
+            if kind == "scene":
+                return self.items[item_id].cluster_id
+        return None
+
+    def in_scene(self, scene: ClusterId | None) -> frozenset[str]:
+        """Characters with a face in some frame of the scene."""
+        if scene is None:
+            return frozenset()
+        return frozenset(cluster for cluster, count in self.presence.get(scene, Counter()).items() if count > 0)
+
+    def place(self, item: Item, cluster_id: ClusterId | None, provisional_id: ClusterId | None = None) -> None:
+        """Put an item into a cluster (made or revived where needed), or into noise under a provisional id."""
+        self.take_out(item)
+        scene_before = self.scene_of(item.frame_id)
+        space = self.spaces[item.kind]
+        item.cluster_id = cluster_id
+        if cluster_id is None:
+            item.provisional_id = provisional_id
+            space.noise.put(item.item_id, item.vector64(), item.age)
+            return
+        item.provisional_id = None
+        cluster = self.clusters.get(cluster_id)
+        if cluster is None:
+            cluster = Cluster(cluster_id, item.kind, self.next_age(), np.zeros(space.dim, np.float64))
+            self.clusters[cluster_id] = cluster
+        cluster.total = cluster.total + item.vector64()
+        cluster.members.add(item.item_id)
+        self._keep_exemplar(cluster, item)
+        space.clusters.put(cluster_id, cluster.total, cluster.age)
+        self.touched[cluster_id] = None
+        if item.kind == "face":
+            self._count(scene_before, cluster_id, 1)
+        elif item.kind == "scene":
+            self._scene_moved(item.frame_id, scene_before)
+
+    def take_out(self, item: Item) -> None:
+        """Out of its cluster or of noise; a cluster left empty is retired, and revived when something comes back."""
+        space = self.spaces[item.kind]
+        space.noise.remove(item.item_id)
+        if item.cluster_id is None:
+            return
+        scene_before = self.scene_of(item.frame_id)
+        cluster = self.clusters[item.cluster_id]
+        cluster.members.discard(item.item_id)
+        cluster.total = cluster.total - item.vector64()
+        if item.item_id in cluster.exemplars:
+            cluster.exemplars = sorted(cluster.members, key=self._exemplar_order)[:EXEMPLARS]
+        if cluster.members:
+            space.clusters.put(cluster.cluster_id, cluster.total, cluster.age)
+        else:
+            space.clusters.remove(cluster.cluster_id)
+        self.touched[cluster.cluster_id] = None
+        item.cluster_id = None
+        if item.kind == "face":
+            self._count(scene_before, cluster.cluster_id, -1)
+        elif item.kind == "scene":
+            self._scene_moved(item.frame_id, scene_before)
+
+    def forget(self, item: Item) -> None:
+        """Take an item out of the state altogether."""
+        self.take_out(item)
+        scene_before = self.scene_of(item.frame_id)
+        del self.items[item.item_id]
+        frame = self.frames[item.frame_id]
+        del frame.items[item.item_id]
+        self.media[item.media_id].item_count -= 1
+        if item.kind == "scene":
+            self._scene_moved(item.frame_id, scene_before)
+        if not frame.items:
+            del self.frames[frame.frame_id]
+            self.media[frame.media_id].frames.pop(frame.frame_id, None)
+
+    def _exemplar_order(self, item_id: ItemId) -> tuple[float, int]:
+        item = self.items[item_id]
+        return -item.quality, item.age
+
+    def _keep_exemplar(self, cluster: Cluster, item: Item) -> None:
+        cluster.exemplars = sorted([*cluster.exemplars, item.item_id], key=self._exemplar_order)[:EXEMPLARS]
+
+    def _count(self, scene: ClusterId | None, character: ClusterId, by: int) -> None:
+        if scene is not None:
+            self.presence.setdefault(scene, Counter())[character] += by
+
+    def _scene_moved(self, frame_id: FrameId, before: ClusterId | None) -> None:
+        after = self.scene_of(frame_id)
+        if before == after:
+            return
+        self.moved_scenes[frame_id] = None
+        for item_id, kind in self.frames[frame_id].items.items():
+            character = self.items[item_id].cluster_id
+            if kind == "face" and character is not None:
+                self._count(before, character, -1)
+                self._count(after, character, 1)
+
+    # -- records
+
+    def tell(self, changes: Changes, item: Item, why: Why, previous: ClusterId | None, *, pinned: bool) -> None:
+        """Write the item's newest record."""
+        item.record = ClusterAssigned(
+            library_id=self.library_id,
+            item_id=item.item_id,
+            kind=item.kind,
+            cluster_id=item.cluster_id,
+            provisional_id=item.provisional_id,
+            parent_cluster_id=None if item.kind == "scene" else self.scene_of(item.frame_id),
+            previous_cluster_id=previous,
+            decision=why.decision,
+            similarity=why.similarity,
+            margin=why.margin,
+            nearest=tuple(self._neighbour(score) for score in why.scores[:NEAREST]),
+            thresholds=why.thresholds,
+            policy=POLICY,
+            pinned=pinned,
+            model_id=item.model_id,
+            weak=item.weak,
+            generation=self.generation,
+            revision=self.next_revision(),
+            cause=self.entry_cause(),
+            media_id=item.media_id,
+            media_version=item.media_version,
+            shot_id=item.shot_id,
+            frame_id=item.frame_id,
+            time_us=self.frames[item.frame_id].time_us,
+            box=item.box,
+            quality=item.quality,
+            image_uri=item.image_uri,
+            thumbnail_uri=item.thumbnail_uri,
+        )
+        changes.items[item.item_id] = item.record
+
+    def tell_again(self, changes: Changes, item: Item) -> None:
+        """Same decision, new circumstances (its scene, its picture): the record moves up to the revision at hand."""
+        assert item.record is not None, "an item has a record from its first decision on"
+        item.record = item.record.model_copy(
+            update={
+                "parent_cluster_id": None if item.kind == "scene" else self.scene_of(item.frame_id),
+                "revision": self.next_revision(),
+                "cause": self.entry_cause(),
+                "media_version": item.media_version,
+                "shot_id": item.shot_id,
+                "image_uri": item.image_uri,
+                "thumbnail_uri": item.thumbnail_uri,
+            }
+        )
+        changes.items[item.item_id] = item.record
+
+    def tell_parents(self, changes: Changes) -> None:
+        """Where the entry moved a frame's scene, the other items of the frame have another parent."""
+        for frame_id in self.moved_scenes:
+            frame = self.frames.get(frame_id)
+            parent = self.scene_of(frame_id)
+            for item_id in frame.items if frame else ():
+                item = self.items[item_id]
+                if item.kind != "scene" and item.record is not None and item.record.parent_cluster_id != parent:
+                    self.tell_again(changes, item)
+        self.moved_scenes.clear()
+
+    def tell_clusters(self, changes: Changes) -> None:
+        """Records of all clusters that the entry touched, in the order of first touch."""
+        for cluster_id in self.touched:
+            cluster = self.clusters[cluster_id]
+            cover = self.items[cluster.exemplars[0]] if cluster.exemplars else None
+            cluster.record = ClusterChanged(
+                library_id=self.library_id,
+                cluster_id=cluster_id,
+                kind=cluster.kind,
+                status="active" if cluster.members else "retired",
+                size=len(cluster.members),
+                exemplar_item_ids=tuple(cluster.exemplars),
+                cover_item_id=cover.item_id if cover else None,
+                cover_uri=cover.thumbnail_uri if cover else None,
+                model_id=self.spaces[cluster.kind].model_id,
+                generation=self.generation,
+                revision=self.next_revision(),
+                cause=self.entry_cause(),
+            )
+            changes.clusters[cluster_id] = cluster.record
+        self.touched.clear()
+
+    def _neighbour(self, score: Score) -> Neighbour:
+        cluster = self.clusters[ClusterId(score.key)]
+        return Neighbour(
+            cluster_id=cluster.cluster_id,
+            similarity=score.similarity,
+            exemplar_item_id=cluster.exemplars[0] if cluster.exemplars else None,
+        )

@@ -1,0 +1,343 @@
+"""State as a fold: duplicates, order of batches, versions, removal, tenants, corrections."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rushes.processors.clustering.corrections import anchored_frames
+from rushes.processors.clustering.fold import apply
+from rushes.processors.clustering.library import Library
+from rushes.schemas.errors import InvalidEvent
+from rushes.schemas.feedback import Confirm, Move, Rename
+from rushes.schemas.ids import MediaId
+from rushes.schemas.revision import Revision
+from tests.builders import GENERATION, LEFT, RIGHT, LibraryBuilder, axis, towards
+
+OTHER_PICTURE = "f" * 16
+
+
+def fingerprint(state: Library) -> tuple:
+    """Everything a consumer could see of a library."""
+    return (
+        {item_id: item.record for item_id, item in state.items.items()},
+        {cluster_id: (c.record, frozenset(c.members)) for cluster_id, c in state.clusters.items()},
+        {media_id: media.status for media_id, media in state.media.items()},
+        state.n,
+    )
+
+
+def replayed(entries, library_id) -> Library:
+    state = Library(library_id, GENERATION)
+    for entry in entries:
+        apply(state, entry)
+    return state
+
+
+def busy_library(seed: int, steps: int = 30) -> LibraryBuilder:
+    """Random media, faces, corrections, versions and deletions."""
+    rng = random.Random(seed)
+    lib = LibraryBuilder()
+    said = 0
+    for step in range(steps):
+        what = rng.random()
+        items = list(lib.state.items)
+        clusters = list(lib.state.clusters)
+        if what < 0.6 or not items or not clusters:
+            media = f"m{rng.randrange(5)}"
+            time = rng.randrange(4) * 1_000_000
+            person = rng.randrange(5, 8)
+            faces = [(LEFT, towards(person, 9, rng.choice([0.6, 0.8, 0.99])))]
+            if rng.random() < 0.5:
+                faces.append((RIGHT, towards(rng.randrange(5, 8), 10, 0.95)))
+            version = rng.choice([1, 1, 2])
+            scene = towards(rng.randrange(3), 3, rng.choice([0.7, 0.99]))
+            lib.one(media, time, scene=scene, faces=faces, version=version)
+            if rng.random() < 0.3:
+                lib.totals(media, version=version)
+        elif what < 0.65:
+            lib.remove(f"m{rng.randrange(5)}", version=rng.choice([1, 2]))
+        else:
+            said += 1
+            name, item, cluster = f"f{said}", rng.choice(items), rng.choice(clusters)
+            match rng.randrange(4):
+                case 0:
+                    lib.move(name, item, rng.choice([cluster, None]))
+                case 1:
+                    lib.confirm(name, item)
+                case 2:
+                    lib.reject(name, item, cluster)
+                case _:
+                    lib.undo(name, f"f{rng.randrange(1, said + 1)}")
+    return lib
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_replay_gives_the_same_records_and_counts_duplicates_once(seed):
+    lib = busy_library(seed)
+    rng = random.Random(seed)
+    again = []
+    for entry in lib.entries:
+        again.append(entry)
+        if rng.random() < 0.3:
+            again.append(rng.choice(again))
+    assert fingerprint(replayed(again, lib.library_id)) == fingerprint(lib.state)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_invariants_of_the_state_hold(seed):
+    lib = busy_library(seed)
+    state = lib.state
+    for cluster in state.clusters.values():
+        members = [item for item in state.items.values() if item.cluster_id == cluster.cluster_id]
+        assert {m.item_id for m in members} == cluster.members
+        total = sum((m.vector64() for m in members), np.zeros(16))
+        assert np.array_equal(total, cluster.total)
+        assert cluster.record is not None
+        assert cluster.record.size == len(members)
+        assert cluster.record.status == ("active" if members else "retired")
+    for item in state.items.values():
+        assert item.record is not None
+        assert item.record.cluster_id == item.cluster_id
+        assert (item.cluster_id is None) == (item.provisional_id is not None)
+        if item.kind == "face":
+            assert item.record.parent_cluster_id == state.scene_of(item.frame_id)
+    revisions = [i.record.revision for i in state.items.values()] + [c.record.revision for c in state.clusters.values()]
+    assert len(set(revisions)) == len(revisions)
+
+
+def test_a_duplicate_tells_the_current_assignment_again():
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0))
+    item = lib.item_id("a", 0, "scene", None)
+    lib.move("f1", item, None)
+    changes = apply(lib.state, lib.entries[0])
+    assert changes.items[item] == lib.record(item)
+    assert changes.items[item].decision == "moved"
+    assert lib.state.n == 2
+
+
+def test_an_entry_of_another_library_is_refused():
+    lib, other = LibraryBuilder("a"), LibraryBuilder("b")
+    other.one("m", scene=axis(0))
+    with pytest.raises(InvalidEvent, match="library a"):
+        apply(lib.state, other.entries[0])
+
+
+def test_a_detector_that_swaps_two_faces_or_moves_a_box_by_a_tenth_keeps_the_item_ids():
+    lib = LibraryBuilder()
+    lib.one("a", faces=[(LEFT, axis(5)), (RIGHT, axis(6))])
+    before = {i.item_id: i.cluster_id for i in lib.state.items.values()}
+    width, height = (LEFT[2] - LEFT[0]) / 10, (LEFT[3] - LEFT[1]) / 10
+    moved = (LEFT[0] + width, LEFT[1] + height, LEFT[2] + width, LEFT[3] + height)
+    again = lib.shot_entry("a", [lib.frame("a", 0, faces=[(RIGHT, axis(6)), (moved, axis(5))])])
+    lib.apply(again.model_copy(update={"entry_id": lib.item_id("a", 0, "other", None)}))
+    assert {i.item_id: i.cluster_id for i in lib.state.items.values()} == before
+
+
+def test_a_media_is_complete_when_every_listed_shot_is_in_whatever_the_order():
+    first = LibraryBuilder()
+    entries = [first.shot_entry("a", [first.frame("a", t, scene=axis(t // 1000))]) for t in (0, 1000)]
+    first.totals("a")
+    totals = first.entries[-1]
+    for order in ([totals, *entries], [*entries, totals], [entries[0], totals, entries[1]]):
+        lib = LibraryBuilder()
+        states = [lib.apply(entry).statuses[MediaId("a")].state for entry in order]
+        assert states == ["clustering", "clustering", "complete"]
+
+
+def test_a_new_version_keeps_the_ids_of_what_it_still_shows_and_retires_the_rest():
+    lib = LibraryBuilder()
+    lib.one("a", 0, scene=axis(0))
+    lib.one("a", 1_000_000, scene=axis(1))
+    lib.totals("a")
+    kept, gone = lib.item_id("a", 0, "scene", None), lib.item_id("a", 1_000_000, "scene", None)
+    lib.one("a", 10_000, scene=axis(0), version=2)
+    lib.one("a", 1_000_000, scene=axis(2), version=2, phash=OTHER_PICTURE)
+    changes = lib.totals("a", version=2)
+    assert set(lib.state.items) >= {kept}
+    assert gone not in lib.state.items
+    assert changes.removed.keys() == {gone}
+    assert changes.items[gone].decision == "retired"
+    assert lib.record(kept).media_version == 2
+    assert len(lib.state.items) == 2
+
+
+def test_an_older_version_and_shots_after_a_deletion_change_nothing():
+    lib = LibraryBuilder()
+    lib.one("a", 0, scene=axis(0), version=2)
+    assert not lib.one("a", 1000, scene=axis(1), version=1).items
+    changes = lib.remove("a", version=2)
+    assert next(iter(changes.items.values())).decision == "removed"
+    assert next(iter(changes.items.values())).cluster_id is None
+    assert changes.statuses[MediaId("a")].state == "removed"
+    assert not lib.one("a", 2000, scene=axis(2), version=2).items
+    assert not lib.state.items
+    assert lib.one("a", 0, scene=axis(0), version=3).items
+
+
+def test_a_deletion_wins_the_tie_and_loses_against_a_greater_version():
+    lib = LibraryBuilder()
+    lib.one("a", 0, scene=axis(0), version=3)
+    assert not lib.remove("a", version=2).items
+    assert lib.state.items
+
+
+def test_vectors_of_another_model_are_refused_and_said():
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0))
+    changes = lib.one("b", scene=axis(0), model="m2")
+    assert [refusal.code for refusal in changes.refusals.values()] == ["model-mismatch"]
+    assert len(lib.state.items) == 1
+
+
+# -- corrections
+
+
+def two_people() -> tuple[LibraryBuilder, str, str]:
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0), faces=[(LEFT, axis(5))])
+    lib.one("b", scene=axis(0), faces=[(LEFT, axis(6))])
+    return lib, lib.item_id("a", 0, "face", LEFT), lib.item_id("b", 0, "face", LEFT)
+
+
+def test_a_moved_item_is_pinned_where_the_person_says():
+    lib, ann, bob = two_people()
+    changes = lib.move("f1", bob, lib.cluster_of(ann))
+    record = changes.items[bob]
+    assert (record.decision, record.pinned, record.cluster_id) == ("moved", True, lib.cluster_of(ann))
+    assert record.cause.feedback_id == "f1"
+    assert {c.status for c in changes.clusters.values()} == {"active", "retired"}
+
+
+def test_moving_to_null_founds_a_new_cluster_for_all_items_named():
+    lib = LibraryBuilder()
+    for media in "abc":
+        lib.one(media, scene=axis(0))
+    items = [lib.item_id(media, 0, "scene", None) for media in "abc"]
+    lib.say("f1", Move(items=tuple({"item_id": i} for i in items[1:]), to_cluster_id=None))
+    assert lib.cluster_of(items[1]) == lib.cluster_of(items[2]) != lib.cluster_of(items[0])
+
+
+def test_a_rejected_item_leaves_and_never_comes_back():
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0))
+    lib.one("b", scene=axis(0))
+    first, second = (lib.item_id(m, 0, "scene", None) for m in "ab")
+    cluster = lib.cluster_of(first)
+    lib.reject("f1", second, cluster)
+    assert lib.cluster_of(second) != cluster
+    again = lib.shot_entry("b", [lib.frame("b", 0, scene=axis(0))], version=2)
+    lib.apply(again)
+    assert lib.cluster_of(second) != cluster
+
+
+def test_undo_brings_an_item_back_to_where_it_was():
+    lib, ann, bob = two_people()
+    before = lib.cluster_of(bob)
+    lib.move("f1", bob, lib.cluster_of(ann))
+    changes = lib.undo("f2", "f1")
+    assert lib.cluster_of(bob) == before
+    assert (changes.items[bob].decision, changes.items[bob].pinned) == ("undone", False)
+
+
+def test_undoing_the_winner_of_a_contradiction_revives_the_loser():
+    lib, ann, bob = two_people()
+    home = lib.cluster_of(ann)
+    lib.move("f1", bob, home)
+    lib.move("f2", bob, None)
+    elsewhere = lib.cluster_of(bob)
+    lib.undo("f3", "f2")
+    assert lib.cluster_of(bob) == home
+    assert lib.record(bob).pinned
+    lib.undo("f4", "f3")
+    assert lib.cluster_of(bob) == elsewhere
+
+
+def test_a_correction_displaces_the_other_face_of_the_frame():
+    lib = LibraryBuilder()
+    lib.one("a", faces=[(LEFT, axis(5))])
+    lib.one("b", faces=[(LEFT, axis(5)), (RIGHT, axis(6))])
+    ann = lib.cluster_of(lib.item_id("a", 0, "face", LEFT))
+    left, right = (lib.item_id("b", 0, "face", box) for box in (LEFT, RIGHT))
+    assert lib.cluster_of(left) == ann
+    lib.move("f1", right, ann)
+    assert lib.cluster_of(right) == ann
+    assert lib.cluster_of(left) != ann
+    assert lib.record(left).decision == "displaced"
+
+
+def test_a_correction_of_an_item_on_its_way_waits_by_its_anchor():
+    lib = LibraryBuilder()
+    lib.one("a", faces=[(LEFT, axis(5))])
+    ann = lib.cluster_of(lib.item_id("a", 0, "face", LEFT))
+    changes = lib.say("f1", Move(items=(lib.anchor("b", 40_000, "face", LEFT),), to_cluster_id=ann))
+    assert not changes.refusals
+    lib.one("b", 40_000, faces=[(LEFT, axis(6))])
+    assert lib.cluster_of(lib.item_id("b", 40_000, "face", LEFT)) == ann
+
+
+def test_a_correction_of_an_item_id_on_its_way_waits_too():
+    lib = LibraryBuilder()
+    lib.one("a", faces=[(LEFT, axis(5))])
+    ann = lib.cluster_of(lib.item_id("a", 0, "face", LEFT))
+    coming = lib.item_id("b", 40_000, "face", LEFT)
+    lib.move("f1", coming, ann)
+    lib.one("b", 40_000, faces=[(LEFT, axis(6))])
+    assert lib.cluster_of(coming) == ann
+
+
+def test_a_correction_that_finds_nothing_is_refused_when_its_media_is_complete():
+    lib = LibraryBuilder()
+    lib.one("b", 0, faces=[(LEFT, axis(6))])
+    lib.say("f1", Confirm(items=(lib.anchor("b", 0, "face", RIGHT),)))
+    changes = lib.totals("b")
+    assert [r.entry.feedback.feedback_id for r in changes.refusals.values()] == ["f1"]
+    late = lib.say("f2", Confirm(items=(lib.anchor("b", 0, "face", RIGHT),)))
+    assert late.refusals
+
+
+def test_a_correction_is_stale_only_against_a_newer_human_decision():
+    lib, ann, bob = two_people()
+    seen = lib.record(bob).revision
+    lib.one("c", scene=axis(1))
+    assert not lib.confirm("f1", bob, based_on=seen).refusals
+    refused = lib.move("f2", bob, lib.cluster_of(ann), based_on=seen).refusals
+    assert "stale" in next(iter(refused.values())).reason
+    assert not lib.move("f3", bob, lib.cluster_of(ann), based_on=Revision(n=lib.state.n, k=0)).refusals
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Rename(cluster_id="00000000-0000-5000-8000-000000000000", name="Ann"),
+        Move(items=({"item_id": "00000000-0000-5000-8000-000000000000"},), to_cluster_id=None),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_with_a_reason(change):
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0))
+    lib.totals("a")
+    assert lib.say("f1", change).refusals
+
+
+def test_a_frame_with_a_human_decision_is_an_anchor():
+    lib, _, bob = two_people()
+    changes = lib.confirm("f1", bob)
+    assert changes.anchors == {MediaId("b")}
+    assert anchored_frames(lib.state, MediaId("b")) == [lib.frame_id("b", 0)]
+    assert anchored_frames(lib.state, MediaId("a")) == []
+
+
+def test_moving_to_a_waiting_item_promotes_it():
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0))
+    lib.one("b", scene=towards(0, 1, 0.6))
+    waiting = lib.item_id("b", 0, "scene", None)
+    provisional = lib.record(waiting).provisional_id
+    lib.move("f1", lib.item_id("a", 0, "scene", None), provisional)
+    assert lib.cluster_of(waiting) == lib.cluster_of(lib.item_id("a", 0, "scene", None)) == provisional
