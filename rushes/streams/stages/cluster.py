@@ -1,0 +1,195 @@
+"""Stage `cluster`: the owner of its libraries. Log entries in; rows in the store, then assignments out."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import structlog
+from pydantic import BaseModel
+
+from rushes.infra.blobs.port import BlobStore
+from rushes.infra.library_log.port import LibraryLog
+from rushes.infra.store.port import ItemStore, Space
+from rushes.infra.store.verify import verify_and_repair
+from rushes.processors.clustering.corrections import anchored_frames
+from rushes.processors.clustering.items import Changes, Refusal
+from rushes.processors.clustering.library import Library
+from rushes.schemas.channels import Channel
+from rushes.schemas.envelope import encode
+from rushes.schemas.errors import PermanentError
+from rushes.schemas.ids import EventId, Generation, LibraryId, MediaId, derive, letter_id, media_folder
+from rushes.schemas.log import (
+    AdapterChanged,
+    ConsolidationRequested,
+    EntrySkipped,
+    FeedbackSubmitted,
+    GenerationPromoted,
+    ItemsEmbedded,
+    LogEntry,
+    MediaRemoved,
+    MediaTotals,
+    PolicyChanged,
+    ProfileImported,
+)
+from rushes.schemas.status import DeadLetter
+from rushes.streams.stage import Incoming, Outcome, Output
+from rushes.streams.stages.ownership import Owner, all_rows, cluster_row, item_row, space_of
+
+_log = structlog.get_logger(__name__)
+
+
+class ClusterStage:
+    """Decides every item of its libraries, in the order of their logs.
+
+    Effects come first: rows are upserted, then outputs are yielded, then the entries are acknowledged. What was
+    written but perhaps not delivered is kept until the runner asks on, and is sent again with the next batch.
+    """
+
+    name = "cluster"
+    accepts: tuple[type[BaseModel], ...] = (
+        ItemsEmbedded, MediaTotals, MediaRemoved, FeedbackSubmitted, PolicyChanged, ProfileImported,
+        AdapterChanged, GenerationPromoted, ConsolidationRequested, EntrySkipped,
+    )  # fmt: skip
+
+    def __init__(self, log: LibraryLog, store: ItemStore, blobs: BlobStore, generation: Generation) -> None:
+        self._owner = Owner(log, generation)
+        self._store = store
+        self._blobs = blobs
+        self._generation = generation
+        self._unsettled: dict[LibraryId, Changes] = {}
+        self._unverified: dict[LibraryId, None] = {}
+        self._failed: dict[str, PermanentError] = {}
+
+    def library(self, library_id: LibraryId) -> Library | None:
+        """State of a library that is held now."""
+        return self._owner.library(library_id)
+
+    def process(self, batch: Sequence[Incoming[LogEntry]]) -> Iterator[Outcome[LogEntry]]:
+        """Apply the entries in order, write what changed, tell it. All outputs go with the first event: they are the
+        net effect of the batch, the newest record per key.
+        """
+        for incoming in batch:
+            partition, offset = incoming.record.partition, incoming.record.offset
+            for library in self._owner.catch_up(partition, offset):
+                self._unverified[library.library_id] = None
+            try:
+                changes = self._owner.apply(partition, offset, incoming.event)
+            except PermanentError as error:
+                self._failed[incoming.event.entry_id] = error
+                self._unverified[LibraryId(incoming.event.library_id)] = None
+                continue
+            self._unsettled.setdefault(LibraryId(incoming.event.library_id), Changes()).merge(changes)
+        self._write()
+        outputs = tuple(self._outputs())
+        for place, incoming in enumerate(batch):
+            yield Outcome(incoming, outputs if place == 0 else (), error=self._failed.get(incoming.event.entry_id))
+            self._failed.pop(incoming.event.entry_id, None)
+            if place == 0:
+                self._unsettled.clear()
+
+    def recover(self, partition: int, until: int) -> None:
+        """Fold the log before `until` and verify the store against it, without telling anything."""
+        for library in self._owner.catch_up(partition, until):
+            self._unverified[library.library_id] = None
+        self._write()
+
+    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """State is recovered with the first entry of a partition."""
+        self._owner.keep_only(frozenset(partition for _, partition in partitions))
+
+    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """The next owner folds the log itself."""
+        self._owner.drop(frozenset(partition for _, partition in partitions))
+        self._unsettled.clear()
+
+    def close(self) -> None:
+        """The store and the log are closed by whoever opened them."""
+
+    # -- effects
+
+    def _write(self) -> None:
+        """Rows, deletions and anchors of everything unsettled. Safe to repeat."""
+        for library_id in list(self._unverified):
+            library = self._owner.library(library_id)
+            if library is not None:
+                items, clusters = all_rows(library)
+                report = verify_and_repair(self._store, library_id, self._generation, items, clusters)
+                if report.repaired:
+                    _log.warning("store_repaired", library_id=library_id, **_figures(report))
+            del self._unverified[library_id]
+        for library_id, changes in self._unsettled.items():
+            library = self._owner.library(library_id)
+            if library is not None:
+                self._write_library(library, changes)
+
+    def _write_library(self, library: Library, changes: Changes) -> None:
+        items = [item_row(library, record) for item_id, record in changes.items.items() if item_id in library.items]
+        active = [record for record in changes.clusters.values() if record.status == "active"]
+        self._store.upsert(items, [cluster_row(library, record) for record in active])
+        gone: dict[Space, tuple[list[str], list[str]]] = {}
+        for item in changes.removed.values():
+            gone.setdefault(space_of(library, item.kind), ([], []))[0].append(item.item_id)
+        for record in changes.clusters.values():
+            if record.status != "active":
+                gone.setdefault(space_of(library, record.kind), ([], []))[1].append(record.cluster_id)
+        for space, (item_ids, cluster_ids) in gone.items():
+            self._store.delete(library.library_id, space, item_ids, cluster_ids)
+        for media_id in changes.anchors:
+            self._write_anchors(library, media_id)
+
+    def _write_anchors(self, library: Library, media_id: MediaId) -> None:
+        times = sorted(
+            time
+            for time in (library.frames[frame].time_us for frame in anchored_frames(library, media_id))
+            if time is not None
+        )
+        path = f"{media_folder(library.library_id, media_id)}/anchors.json"
+        self._blobs.put(path, json.dumps({"times_us": times}).encode())
+
+    # -- outputs
+
+    def _outputs(self) -> Iterator[Output]:
+        for library_id, changes in self._unsettled.items():
+            for record in changes.items.values():
+                yield self._output(Channel.CLUSTER_ASSIGNED, library_id, record, record.item_id, record.revision)
+            for cluster in changes.clusters.values():
+                yield self._output(Channel.CLUSTERS, library_id, cluster, cluster.cluster_id, cluster.revision)
+            for status in changes.statuses.values():
+                yield self._output(Channel.MEDIA_STATUS, library_id, status, status.key, status.revision)
+            for refusal in changes.refusals.values():
+                letter = self._letter(refusal)
+                event_id = EventId(derive("letter", library_id, letter.letter_id))
+                yield Output(Channel.DEAD_LETTERS, letter, letter.key, event_id)
+
+    def _output(
+        self, channel: Channel, library_id: LibraryId, event: BaseModel, key: str, revision: BaseModel | None
+    ) -> Output:
+        place = "" if revision is None else revision.model_dump_json()
+        return Output(channel, event, key, EventId(derive(channel, library_id, self._generation, key, place)))
+
+    def _letter(self, refusal: Refusal) -> DeadLetter:
+        entry = refusal.entry
+        event_id = EventId(entry.entry_id)
+        feedback = entry.feedback if isinstance(entry, FeedbackSubmitted) else None
+        original = encode(feedback if feedback is not None else entry)
+        return DeadLetter(
+            letter_id=letter_id(self.name, event_id),
+            stage=self.name,
+            topic=Channel.FEEDBACK if feedback is not None else Channel.LIBRARY_LOG,
+            partition=-1,
+            offset=-1,
+            key_base64=base64.b64encode(entry.key.encode()).decode(),
+            value_base64=base64.b64encode(original).decode(),
+            event_id=event_id,
+            event_type=feedback.type if feedback is not None else entry.type,
+            library_id=entry.library_id,
+            media_id=getattr(entry, "media_id", None),
+            code=refusal.code,
+            reason=refusal.reason,
+            attempts=1,
+        )
+
+
+def _figures(report: object) -> Mapping[str, int]:
+    names = ("checked", "missing", "stale", "foreign", "repaired")
+    return {name: getattr(report, name) for name in names}

@@ -1,0 +1,181 @@
+"""The libraries that this process owns, in RAM: recovered from the log, moved on entry by entry.
+
+A library's state is a fold over its partition of the log. On the first entry of a partition after an assignment the
+log behind it is read silently, with a reader of its own, and the store is verified against the result. An entry that
+can't be applied is skipped, and says so in the log, so that a replay skips it too.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from rushes.infra.library_log.port import LibraryLog
+from rushes.infra.store.port import ClusterRow, ItemRow, Space
+from rushes.processors.clustering.fold import apply
+from rushes.processors.clustering.items import Changes
+from rushes.processors.clustering.library import Library
+from rushes.schemas.decisions import ClusterAssigned, ClusterChanged
+from rushes.schemas.errors import PermanentError
+from rushes.schemas.event import ItemKind
+from rushes.schemas.ids import ClusterId, Generation, ItemId, LibraryId, entry_id
+from rushes.schemas.log import EntrySkipped, LogEntry
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Partition:
+    """One partition of the log as this process knows it: everything before `next_offset` is in the libraries."""
+
+    next_offset: int = 0
+    libraries: dict[LibraryId, Library] = field(default_factory=dict)
+
+
+class EntryFailed(PermanentError):
+    """An entry could not be applied; the library goes on without it."""
+
+    code = "entry-skipped"
+
+
+class Owner:
+    """State of all libraries in the partitions at hand."""
+
+    def __init__(self, log: LibraryLog, generation: Generation) -> None:
+        self._log = log
+        self._generation = generation
+        self._partitions: dict[int, Partition] = {}
+
+    def library(self, library_id: LibraryId) -> Library | None:
+        """A library held now; None where nothing of it was applied here."""
+        for partition in self._partitions.values():
+            if library_id in partition.libraries:
+                return partition.libraries[library_id]
+        return None
+
+    def keep_only(self, partitions: frozenset[int]) -> None:
+        """Drop the state of partitions that went to somebody else."""
+        for partition in set(self._partitions) - partitions:
+            del self._partitions[partition]
+
+    def drop(self, partitions: frozenset[int]) -> None:
+        """Drop the state of partitions that are no longer ours."""
+        for partition in partitions:
+            self._partitions.pop(partition, None)
+
+    def catch_up(self, partition: int, until: int) -> list[Library]:
+        """Make the state that of the log before offset `until`. Libraries read from their beginning are returned:
+        the store must be verified against them. Raises DependencyUnavailable where the log can't be read.
+        """
+        held = self._partitions.get(partition)
+        if held is None:
+            libraries = self._fold(partition, until, None, {})
+            self._partitions[partition] = Partition(until, libraries)
+            return list(libraries.values())
+        if until > held.next_offset:
+            for record in self._log.read(partition, held.next_offset, until):
+                if record.entry is not None:
+                    self.apply(partition, record.position.offset, record.entry)
+            held.next_offset = max(held.next_offset, until)
+        return []
+
+    def apply(self, partition: int, offset: int, entry: LogEntry) -> Changes:
+        """Apply one entry at its place. Raises EntryFailed where that is impossible, having skipped it for ever."""
+        held = self._partitions.setdefault(partition, Partition())
+        library_id = LibraryId(entry.library_id)
+        library = held.libraries.get(library_id)
+        if library is None:
+            library = held.libraries[library_id] = Library(library_id, self._generation)
+        try:
+            changes = apply(library, entry)
+        except Exception as error:
+            # Whatever it raises, one entry must not stop the partition; half applied, the state is folded anew.
+            _log.exception("entry_skipped", library_id=library_id, entry_id=entry.entry_id, entry_type=entry.type)
+            self._log.append([_skip(entry, error)])
+            skipped = {library_id: {entry.entry_id}}
+            held.libraries.update(self._fold(partition, offset, {library_id}, skipped))
+            held.libraries.setdefault(library_id, Library(library_id, self._generation)).skipped.add(entry.entry_id)
+            held.next_offset = max(held.next_offset, offset + 1)
+            raise EntryFailed(f"{entry.type} {entry.entry_id} could not be applied: {error!r}") from error
+        held.next_offset = max(held.next_offset, offset + 1)
+        return changes
+
+    def _fold(
+        self, partition: int, until: int, only: set[LibraryId] | None, skipped: dict[LibraryId, set[str]]
+    ) -> dict[LibraryId, Library]:
+        """Fold the libraries of a partition; those in which an entry turns out to be skipped are folded again."""
+        libraries: dict[LibraryId, Library] = {}
+        again: set[LibraryId] = set()
+        for record in self._log.read(partition, 0, until):
+            entry = record.entry
+            if entry is None or (only is not None and entry.library_id not in only):
+                continue
+            library_id = LibraryId(entry.library_id)
+            library = libraries.get(library_id)
+            if library is None:
+                library = libraries[library_id] = Library(library_id, self._generation)
+                library.skipped |= skipped.get(library_id, set())
+            if isinstance(entry, EntrySkipped) and entry.skipped_entry_id in library.applied:
+                skipped.setdefault(library_id, set()).add(entry.skipped_entry_id)
+                again.add(library_id)
+            if library_id in again:
+                continue
+            try:
+                apply(library, entry)
+            except Exception:  # noqa: BLE001 - whatever it raised when it came, it raises here
+                # As when it came: the entry is passed over, and everything else of the library stands.
+                _log.warning("entry_skipped_in_replay", library_id=library_id, entry_id=entry.entry_id)
+                skipped.setdefault(library_id, set()).add(entry.entry_id)
+                again.add(library_id)
+        if again:
+            libraries.update(self._fold(partition, until, again, skipped))
+        return libraries
+
+
+def item_row(library: Library, record: ClusterAssigned) -> ItemRow:
+    """The store's row of an item held in the library."""
+    item = library.items[ItemId(record.item_id)]
+    return ItemRow(space_of(library, record.kind), record, _unit(item.vector64()))
+
+
+def cluster_row(library: Library, record: ClusterChanged) -> ClusterRow:
+    """The store's row of an active cluster."""
+    cluster = library.clusters[ClusterId(record.cluster_id)]
+    return ClusterRow(space_of(library, record.kind), record, _unit(cluster.total))
+
+
+def space_of(library: Library, kind: ItemKind) -> Space:
+    """Where the library's vectors of a kind lie."""
+    state = library.spaces[kind]
+    return Space(kind, state.model_id, library.generation, state.dim)
+
+
+def all_rows(library: Library) -> tuple[dict[str, ItemRow], dict[str, ClusterRow]]:
+    """Every row that the store should hold of a library, by id."""
+    items: dict[str, ItemRow] = {
+        item_id: item_row(library, item.record) for item_id, item in library.items.items() if item.record is not None
+    }
+    clusters: dict[str, ClusterRow] = {
+        cluster_id: cluster_row(library, cluster.record)
+        for cluster_id, cluster in library.clusters.items()
+        if cluster.record is not None and cluster.members
+    }
+    return items, clusters
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:
+    norm = float(np.linalg.norm(vector))
+    return (vector / norm if norm > 0 else vector).astype(np.float32)
+
+
+def _skip(entry: LogEntry, error: Exception) -> EntrySkipped:
+    library_id = LibraryId(entry.library_id)
+    code = error.code if isinstance(error, PermanentError) else "unexpected"
+    return EntrySkipped(
+        library_id=library_id,
+        entry_id=entry_id(library_id, "EntrySkipped", entry.entry_id),
+        skipped_entry_id=entry.entry_id,
+        code=code,
+        reason=f"{type(error).__name__}: {error}"[:500],
+    )
