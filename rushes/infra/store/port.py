@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.schemas.decisions import ClusterAssigned, ClusterChanged
+from rushes.schemas.errors import DependencyUnavailable
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import Generation, ItemId, LibraryId, ModelId
 
@@ -49,6 +50,10 @@ class Hit:
 
     item_id: ItemId
     similarity: float
+
+
+class ShortRead(DependencyUnavailable):
+    """Reads of a library gave fewer rows than are counted, again and again. What was given is right."""
 
 
 class ItemStore(Protocol):
