@@ -1,5 +1,7 @@
 """The policy `fixed`: an example for every branch."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -144,8 +146,6 @@ def test_unknown_policy_parameters_are_refused():
     st.randoms(use_true_random=False),
 )
 def test_the_matching_is_one_to_one_and_as_good_as_brute_force(table, random):
-    import itertools
-
     thresholds = FixedPolicy().thresholds("scene", weak=False)
     probes = [
         Probe(

@@ -41,7 +41,7 @@ def busy_library(seed: int, steps: int = 30) -> LibraryBuilder:
     rng = random.Random(seed)
     lib = LibraryBuilder()
     said = 0
-    for step in range(steps):
+    for _step in range(steps):
         what = rng.random()
         items = list(lib.state.items)
         clusters = list(lib.state.clusters)

@@ -1,0 +1,239 @@
+"""The owner of a library: rows first, then outputs; recovery from the log; nothing lost between a write and a send."""
+
+import json
+
+import pytest
+
+from rushes.infra.blobs.memory import MemoryBlobStore
+from rushes.infra.library_log.memory import MemoryLibraryLog
+from rushes.infra.store.memory import MemoryItemStore
+from rushes.processors.clustering import fold
+from rushes.schemas.channels import Channel
+from rushes.schemas.envelope import Envelope, Record
+from rushes.schemas.errors import DependencyUnavailable
+from rushes.schemas.ids import EventId, LibraryId, MediaId, media_folder
+from rushes.schemas.log import EntrySkipped
+from rushes.streams.stage import Incoming
+from rushes.streams.stages.cluster import ClusterStage
+from rushes.streams.stages.feedback import FeedbackStage
+from tests.builders import GENERATION, LEFT, LibraryBuilder, axis, towards
+
+
+class Rig:
+    """A stage over in-memory parts, fed from its log."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLibraryLog()
+        self.store = MemoryItemStore()
+        self.blobs = MemoryBlobStore()
+        self.stage = self.fresh_stage()
+
+    def fresh_stage(self) -> ClusterStage:
+        return ClusterStage(self.log, self.store, self.blobs, GENERATION)
+
+    def append(self, *entries) -> list[Incoming]:
+        positions = self.log.append(list(entries))
+        return [
+            Incoming(
+                Record("embeddings", position.partition, position.offset, entry.key.encode(), b""),
+                entry,
+                Envelope(EventId(entry.entry_id)),
+            )
+            for position, entry in zip(positions, entries, strict=True)
+        ]
+
+    def stored(self, library: str = "lib") -> dict:
+        library_id = LibraryId(library)
+        return {
+            row.record.item_id: row.record
+            for space in self.store.spaces()
+            for row in self.store.items(library_id, space)
+        }
+
+    def stored_clusters(self, library: str = "lib") -> dict:
+        library_id = LibraryId(library)
+        return {
+            row.record.cluster_id: row.record
+            for space in self.store.spaces()
+            for row in self.store.clusters(library_id, space)
+        }
+
+
+def told(outcomes, channel: Channel = Channel.CLUSTER_ASSIGNED) -> dict:
+    return {o.key: o.event for outcome in outcomes for o in outcome.outputs if o.channel is channel}
+
+
+def entries(count: int, library: str = "lib") -> list:
+    lib = LibraryBuilder(library)
+    for i in range(count):
+        lib.one(f"m{i}", scene=axis(i % 3), faces=[(LEFT, towards(5 + i % 2, 9, 0.99))])
+    return lib.entries
+
+
+def test_rows_stand_in_the_store_when_their_records_go_out():
+    rig = Rig()
+    outcomes = list(rig.stage.process(rig.append(*entries(6))))
+    assert [outcome.done for outcome in outcomes] == [True] * 6
+    assert told(outcomes) == rig.stored()
+    assert len(rig.stored()) == 12
+    assert {k: v for k, v in told(outcomes, Channel.CLUSTERS).items() if v.status == "active"} == rig.stored_clusters()
+
+
+@pytest.mark.parametrize("cut", range(7))
+def test_an_owner_that_takes_over_decides_as_one_that_never_stopped(cut):
+    undisturbed = Rig()
+    list(undisturbed.stage.process(undisturbed.append(*entries(6))))
+    rig = Rig()
+    incoming = rig.append(*entries(6))
+    if cut:
+        list(rig.stage.process(incoming[:cut]))
+    rig.stage = rig.fresh_stage()
+    for one in incoming[max(0, cut - 2) :]:
+        list(rig.stage.process([one]))
+    assert rig.stored() == undisturbed.stored()
+    assert rig.stored_clusters() == undisturbed.stored_clusters()
+
+
+def test_what_was_written_but_not_delivered_is_sent_with_the_next_batch():
+    rig = Rig()
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0))
+    lib.one("b", scene=axis(0))
+    lib.remove("a")
+    incoming = rig.append(*lib.entries)
+    list(rig.stage.process(incoming[:2]))
+    broken = rig.stage.process([incoming[2]])
+    first = next(broken)
+    broken.close()
+    again = list(rig.stage.process([incoming[2]]))
+    assert told(again) == told([first])
+    assert [record.decision for record in told(again).values()] == ["removed"]
+
+
+def test_a_store_that_is_away_loses_nothing():
+    rig = Rig()
+    incoming = rig.append(*entries(4))
+    working = rig.store.upsert
+    rig.store.upsert = lambda items, clusters: (_ for _ in ()).throw(DependencyUnavailable("Milvus is away"))
+    with pytest.raises(DependencyUnavailable):
+        list(rig.stage.process(incoming))
+    rig.store.upsert = working
+    outcomes = [outcome for one in incoming for outcome in rig.stage.process([one])]
+    assert told(outcomes) == rig.stored()
+    assert len(rig.stored()) == 8
+
+
+def test_a_store_that_was_lost_is_built_again_from_the_log():
+    rig = Rig()
+    incoming = rig.append(*entries(6))
+    list(rig.stage.process(incoming[:5]))
+    before = rig.stored()
+    rig.store = MemoryItemStore()
+    rig.stage = rig.fresh_stage()
+    list(rig.stage.process(incoming[5:]))
+    assert {item: record for item, record in rig.stored().items() if item in before} == before
+    assert len(rig.stored()) == 12
+
+
+@pytest.mark.expects_errors
+def test_an_entry_that_cannot_be_applied_is_skipped_for_ever(monkeypatch, caplog):
+    rig = Rig()
+    good, poison, last = entries(3)
+    real = fold.arrivals.embedded
+
+    def bomb(library, changes, entry):
+        real(library, changes, entry)
+        if entry.entry_id == poison.entry_id:
+            raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(fold.arrivals, "embedded", bomb)
+    incoming = rig.append(good, poison, last)
+    outcomes = list(rig.stage.process(incoming))
+    assert [outcome.error.code if outcome.error else None for outcome in outcomes] == [None, "entry-skipped", None]
+    skips = [r.entry for r in rig.log.read(incoming[0].record.partition) if isinstance(r.entry, EntrySkipped)]
+    assert [skip.skipped_entry_id for skip in skips] == [poison.entry_id]
+    before = rig.stored()
+    assert len(before) == 4
+    monkeypatch.setattr(fold.arrivals, "embedded", real)
+    caplog.clear()
+    rig.stage = rig.fresh_stage()
+    rig.stage.recover(incoming[0].record.partition, until=len(list(rig.log.read(incoming[0].record.partition))))
+    assert {k: v.cluster_id for k, v in rig.stored().items()} == {k: v.cluster_id for k, v in before.items()}
+
+
+def test_tenants_never_mix():
+    rig = Rig()
+    ours, theirs = entries(4, "ours"), entries(4, "theirs")
+    mixed = [entry for pair in zip(ours, theirs, strict=True) for entry in pair]
+    for one in rig.append(*mixed):
+        list(rig.stage.process([one]))
+    alone = Rig()
+    for one in alone.append(*ours):
+        list(alone.stage.process([one]))
+    assert rig.stored("ours") == alone.stored("ours")
+    assert not set(rig.stored("ours")) & set(rig.stored("theirs"))
+    assert not set(rig.stored_clusters("ours")) & set(rig.stored_clusters("theirs"))
+
+
+def test_a_deleted_media_leaves_no_row_and_tells_null():
+    rig = Rig()
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0), faces=[(LEFT, axis(5))])
+    lib.remove("a")
+    outcomes = [o for one in rig.append(*lib.entries) for o in rig.stage.process([one])]
+    assert rig.stored() == {}
+    assert rig.stored_clusters() == {}
+    assert {record.cluster_id for record in told(outcomes).values()} == {None}
+    assert told(outcomes, Channel.MEDIA_STATUS)["lib/a/cluster"].state == "removed"
+
+
+def test_a_refused_correction_is_a_letter_that_says_why():
+    rig = Rig()
+    lib = LibraryBuilder()
+    lib.one("a", scene=axis(0))
+    lib.undo("f1", "never given")
+    outcomes = [o for one in rig.append(*lib.entries) for o in rig.stage.process([one])]
+    (letter,) = told(outcomes, Channel.DEAD_LETTERS).values()
+    assert (letter.code, letter.stage) == ("invalid-feedback", "cluster")
+    assert "never given" in letter.reason
+
+
+def test_frames_with_human_decisions_become_anchors_for_the_next_split():
+    rig = Rig()
+    lib = LibraryBuilder()
+    lib.one("a", 40_000, scene=axis(0))
+    lib.confirm("f1", lib.item_id("a", 40_000, "scene", None))
+    for one in rig.append(*lib.entries):
+        list(rig.stage.process([one]))
+    path = f"{media_folder(LibraryId('lib'), MediaId('a'))}/anchors.json"
+    assert json.loads(rig.blobs.get(path)) == {"times_us": [40_000]}
+
+
+def test_a_revoked_partition_is_forgotten_and_recovered_when_it_comes_back():
+    rig = Rig()
+    incoming = rig.append(*entries(3))
+    list(rig.stage.process(incoming))
+    partition = incoming[0].record.partition
+    rig.stage.on_revoked(frozenset({("embeddings", partition)}))
+    assert rig.stage.library(LibraryId("lib")) is None
+    (more,) = rig.append(entries(4)[3])
+    list(rig.stage.process([more]))
+    library = rig.stage.library(LibraryId("lib"))
+    assert library is not None
+    assert library.n == 4
+
+
+def test_feedback_under_another_librarys_key_is_refused():
+    lib = LibraryBuilder()
+    lib.undo("f1", "f0")
+    given = lib.entries[0].feedback
+    stage = FeedbackStage()
+
+    def incoming(key: bytes) -> Incoming:
+        return Incoming(Record("feedback", 0, 0, key, b""), given, Envelope(EventId("e")))
+
+    good, bad = stage.process([incoming(b"lib"), incoming(b"other")])
+    assert good.outputs[0].event.feedback == given
+    assert good.outputs[0].channel is Channel.LIBRARY_LOG
+    assert bad.error is not None
+    assert bad.error.code == "invalid-feedback"
