@@ -4,9 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -22,13 +20,7 @@ from rushes.infra.local_stack.kafka_container import KafkaHandle
 from rushes.infra.local_stack.milvus_server import MilvusServer
 from rushes.infra.local_stack.process import LocalProcess, program
 from rushes.infra.local_stack.redis_server import RedisServer
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 30.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, f"not so within {within_s} s"
-        time.sleep(0.05)
+from tests.waiting import eventually
 
 
 @pytest.fixture
