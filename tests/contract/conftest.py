@@ -27,6 +27,7 @@ DIM = 16
 class Rows:
     """Makes rows: the same arguments give the same row."""
 
+    library: LibraryId
     dim: int = DIM
 
     def space(self, model: str = "opencv:1", kind: ItemKind = "scene", generation: str = "g1") -> Space:
@@ -36,16 +37,16 @@ class Rows:
         values = np.random.default_rng([zlib.crc32(str(part).encode()) for part in seed] or 0).standard_normal(self.dim)
         return (values / np.linalg.norm(values)).astype(np.float32)
 
-    def item_id(self, number: int, library: str = "lib") -> str:
-        return derive("item", library, number)
+    def item_id(self, number: int, library: str | None = None) -> str:
+        return derive("item", library or self.library, number)
 
-    def cluster_id(self, number: int, library: str = "lib") -> str:
-        return derive("cluster", library, number)
+    def cluster_id(self, number: int, library: str | None = None) -> str:
+        return derive("cluster", library or self.library, number)
 
     def item(
         self,
         number: int,
-        library: str = "lib",
+        library: str | None = None,
         space: Space | None = None,
         revision: int = 1,
         media: str = "film.mov",
@@ -53,6 +54,7 @@ class Rows:
         vector: NDArray[np.float32] | None = None,
     ) -> ItemRow:
         space = space or self.space()
+        library = library or self.library
         record = ClusterAssigned(
             library_id=library,
             item_id=item_id or self.item_id(number, library),
@@ -75,9 +77,15 @@ class Rows:
         return ItemRow(space, record, self.vector(library, number) if vector is None else vector)
 
     def cluster(
-        self, number: int, library: str = "lib", space: Space | None = None, revision: int = 1, name: str | None = None
+        self,
+        number: int,
+        library: str | None = None,
+        space: Space | None = None,
+        revision: int = 1,
+        name: str | None = None,
     ) -> ClusterRow:
         space = space or self.space()
+        library = library or self.library
         record = ClusterChanged(
             library_id=library,
             cluster_id=self.cluster_id(number, library),
@@ -96,7 +104,7 @@ class Rows:
 
 @pytest.fixture
 def rows() -> Rows:
-    return Rows()
+    return Rows(LibraryId(f"lib-{uuid.uuid4().hex[:12]}"))
 
 
 @dataclass(frozen=True)
@@ -129,19 +137,28 @@ def store_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stor
     _drop_all(uri, prefix)
 
 
-@pytest.fixture(params=["memory", "lite", pytest.param("server", marks=pytest.mark.milvus)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ItemStore]:
-    """An empty store of each kind."""
-    if request.param == "memory":
-        yield MemoryStore()
-        return
+@pytest.fixture(scope="session")
+def server_store(milvus_server_uri: str) -> Iterator[MilvusStore]:
+    """One store on the real server for many tests: a new collection takes it 3 s. Libraries keep the tests apart."""
     prefix = f"t{uuid.uuid4().hex[:12]}"
-    uri = str(tmp_path / "store.db") if request.param == "lite" else request.getfixturevalue("milvus_server_uri")
-    opened = MilvusStore(MilvusSettings(uri=uri, prefix=prefix))
+    opened = MilvusStore(MilvusSettings(uri=milvus_server_uri, prefix=prefix))
     yield opened
     opened.close()
-    if request.param == "server":
-        _drop_all(uri, prefix)
+    _drop_all(milvus_server_uri, prefix)
+
+
+@pytest.fixture(params=["memory", "lite", pytest.param("server", marks=pytest.mark.milvus)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ItemStore]:
+    """A store of each kind, without rows of the test's library."""
+    match request.param:
+        case "memory":
+            yield MemoryStore()
+        case "lite":
+            opened = MilvusStore(MilvusSettings(uri=str(tmp_path / "store.db")))
+            yield opened
+            opened.close()
+        case _:
+            yield request.getfixturevalue("server_store")
 
 
 @pytest.fixture
