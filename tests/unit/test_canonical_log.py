@@ -56,7 +56,7 @@ def test_any_interleaving_gives_the_same_journal(seed, media_count, shots, resum
     if resumed:
         journal.append(expected[: rng.randrange(len(expected))])
     known = {entry.entry_id for entry in journal.entries}
-    log = CanonicalLog(journal, lambda entry_id: entry_id in known, lambda: None)
+    log = CanonicalLog(journal, known, lambda: None)
     log.announce(names)
     left = {name: list(entries) for name, entries in work.items()}
     while left:
@@ -73,7 +73,7 @@ def test_a_media_that_failed_does_not_hold_the_others_back():
     work = work_of(["a", "b"], 2)
     journal = ListLog()
     written = []
-    log = CanonicalLog(journal, lambda entry_id: False, lambda: written.append(len(journal.entries)))
+    log = CanonicalLog(journal, (), lambda: written.append(len(journal.entries)))
     log.announce(["a", "b"])
     log.append(work["b"])
     assert journal.entries == []
@@ -85,7 +85,7 @@ def test_a_media_that_failed_does_not_hold_the_others_back():
 def test_shots_of_the_first_media_go_out_before_it_is_complete():
     work = work_of(["a", "b"], 2)
     journal = ListLog()
-    log = CanonicalLog(journal, lambda entry_id: False, lambda: None)
+    log = CanonicalLog(journal, (), lambda: None)
     log.announce(["a", "b"])
     log.append(work["a"][:1])
     assert journal.entries == work["a"][:1]

@@ -18,17 +18,18 @@ WAITING = LogPosition(0, -1)
 class CanonicalLog:
     """A `LibraryLog` whose appends are written in the order of the media that were announced.
 
-    `known` tells whether an entry is in the journal already: it is not written again. `on_written` is called after
-    each write, from the thread that appended.
+    `known` are the ids of the entries that are in the journal already: they are not written again.
+    `on_written` is called after each write, from the thread that appended.
     """
 
-    def __init__(self, journal: LibraryLog, known: Callable[[str], bool], on_written: Callable[[], None]) -> None:
+    def __init__(self, journal: LibraryLog, known: Iterable[str], on_written: Callable[[], None]) -> None:
         self._journal = journal
-        self._known = known
+        self._known = set(known)
         self._on_written = on_written
         self._lock = threading.Lock()
         self._order: list[str] = []
         self._announced: set[str] = set()
+        self._due: set[str] = set()
         self._head = 0
         self._waiting: dict[str, list[LogEntry]] = {}
         self._ended: set[str] = set()
@@ -39,6 +40,7 @@ class CanonicalLog:
             fresh = [media_id for media_id in media_ids if media_id not in self._announced]
             self._order.extend(fresh)
             self._announced.update(fresh)
+            self._due.update(fresh)
 
     def end(self, media_id: str) -> None:
         """Nothing more comes of this media: it failed before its totals."""
@@ -50,10 +52,10 @@ class CanonicalLog:
         return self._journal.partition_of(library_id)
 
     def append(self, entries: Sequence[LogEntry]) -> list[LogPosition]:
-        """Write what is due, keep the rest. An entry of no announced media is written at once."""
+        """Write what is due, keep the rest. An entry of a media whose turn is over, or never was, is written at once."""
         with self._lock:
             for entry in entries:
-                if isinstance(entry, ItemsEmbedded | MediaTotals) and entry.media_id in self._announced:
+                if isinstance(entry, ItemsEmbedded | MediaTotals) and entry.media_id in self._due:
                     self._waiting.setdefault(entry.media_id, []).append(entry)
                 else:
                     self._write([entry])
@@ -76,10 +78,12 @@ class CanonicalLog:
             if not through and media_id not in self._ended:
                 break
             self._head += 1
+            self._due.discard(media_id)
         self._write(due)
 
     def _write(self, entries: Sequence[LogEntry]) -> None:
-        fresh = {entry.entry_id: entry for entry in entries if not self._known(entry.entry_id)}
+        fresh = {entry.entry_id: entry for entry in entries if entry.entry_id not in self._known}
         if fresh:
             self._journal.append(list(fresh.values()))
+            self._known.update(fresh)
             self._on_written()

@@ -1,0 +1,285 @@
+"""The agents of production in one process: media in, journal entries and decisions out.
+
+split and embed run as agents on librdkafka's in-process broker, cluster on the journal. The broker is only transport:
+what was in it is lost with the process, and made again by the next run from what the journal lacks.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from pydantic import BaseModel
+
+from rushes.infra.inventory import SeenMedia
+from rushes.infra.kafka.engine import FaustEngine
+from rushes.infra.kafka.in_process import InProcessBroker
+from rushes.infra.kafka.port import Message, Subscription
+from rushes.infra.library_log.port import LibraryLog
+from rushes.infra.metrics import Metrics
+from rushes.infra.settings import RunnerSettings
+from rushes.schemas.channels import Channel
+from rushes.schemas.envelope import Record, encode, headers_of
+from rushes.schemas.ids import EventId, LibraryId, MediaId, derive
+from rushes.schemas.log import ItemsEmbedded, MediaTotals
+from rushes.schemas.media import MediaUploaded
+from rushes.schemas.shots import MediaSplit, ShotSplit
+from rushes.schemas.status import DeadLetter, MediaStatus
+from rushes.streams.run.canonical_log import CanonicalLog
+from rushes.streams.run.in_flight import InFlight
+from rushes.streams.runner.batch_runner import BatchRunner, Surroundings
+from rushes.streams.runner.outlet import KafkaOutlet
+from rushes.streams.stage import Outcome, Output, Stage
+from rushes.streams.stages.cluster import ClusterStage
+
+WINDOW: Final = 48
+"""Media between announced and complete. Wide enough that photos fill the batches of every stage, narrow enough that
+the entries which wait for an earlier film stay few."""
+
+JOURNAL_BATCH: Final = 64
+"""Entries decided at once; their rows are written together."""
+
+VERSION: Final = 1
+"""Of every media: its id is its content, so there is never another version of it."""
+
+LEAVE_S: Final = 15.0
+"""For the batches in hand at the end, or on Ctrl-C."""
+
+
+class Watcher(Protocol):
+    """Who shows how far the run is. Called on the event loop; must return at once."""
+
+    def split_progress(self, media_id: str, share: float) -> None: ...
+
+    def frames_found(self, media_id: str, count: int) -> None: ...
+
+    def frames_embedded(self, media_id: str, count: int) -> None: ...
+
+    def items_sorted(self, count: int) -> None: ...
+
+    def media_finished(self, media_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The three stages of the pipeline, and what split and embed take."""
+
+    split: Stage[Any]
+    embed: Stage[Any]
+    cluster: ClusterStage
+
+
+class Pipeline:
+    """One run over a list of media that the journal does not hold complete."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        journal: LibraryLog,
+        *,
+        library_id: LibraryId,
+        journaled: Sequence[str],
+        runner_settings: RunnerSettings,
+        watcher: Watcher,
+    ) -> None:
+        self._stages = stages
+        self._journal = journal
+        self._library_id = library_id
+        self._settings = runner_settings
+        self._watcher = watcher
+        self._written = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._log = CanonicalLog(journal, journaled, self._on_written)
+        self._window = asyncio.Semaphore(WINDOW)
+        self._unfinished: set[str] = set()
+        self._all_finished = asyncio.Event()
+        self._lossy: set[str] = set()
+        self._next_offset = sum(1 for _ in journal.read(journal.partition_of(library_id)))
+        self._in_flight: InFlight | None = None
+        self.letters: dict[MediaId, DeadLetter] = {}
+
+    async def run(self, media: Sequence[SeenMedia], stop: asyncio.Event) -> None:
+        """Returns when every media is sorted or failed, or when `stop` is set. Raises what the engine fails with."""
+        self._unfinished = {one.media_id for one in media}
+        self._log.announce(one.media_id for one in media)
+        if not media:
+            return
+        with InProcessBroker() as broker, ThreadPoolExecutor(1, "cluster") as thread:
+            broker.create_topics([channel.value for channel in Channel])
+            engine = FaustEngine(broker.settings(), LEAVE_S)
+            self._in_flight = InFlight(engine.send, frozenset({Channel.FRAMES.value}))
+            owner = self._runner(self._stages.cluster, self._stages.cluster.accepts, thread)
+            async with self._agents(engine):
+                await self._until_done(engine, owner, media, stop)
+                while not stop.is_set() and await self._decide_fresh(owner):
+                    pass
+
+    async def _until_done(
+        self, engine: FaustEngine, owner: BatchRunner[Any], media: Sequence[SeenMedia], stop: asyncio.Event
+    ) -> None:
+        work = {
+            asyncio.create_task(self._feed(engine, media), name="feed"),
+            asyncio.create_task(self._decide(owner), name="decide"),
+            asyncio.create_task(engine.join(), name="engine"),
+        }
+        ends = {
+            asyncio.create_task(self._all_finished.wait(), name="finished"),
+            asyncio.create_task(stop.wait(), name="stop"),
+        }
+        try:
+            while not any(task.done() for task in ends):
+                done, _ = await asyncio.wait(work | ends, return_when=asyncio.FIRST_COMPLETED)
+                for task in done & work:
+                    work.discard(task)
+                    task.result()
+        finally:
+            for task in work | ends:
+                task.cancel()
+            await asyncio.gather(*work, *ends, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _agents(self, engine: FaustEngine) -> AsyncIterator[None]:
+        with ThreadPoolExecutor(1, "split") as split_thread, ThreadPoolExecutor(1, "embed") as embed_thread:
+            split = self._runner(self._stages.split, (MediaUploaded,), split_thread)
+            embed = self._runner(self._stages.embed, (ShotSplit, MediaSplit), embed_thread)
+            engine.subscribe(self._subscription("split", Channel.MEDIA_UPLOADED, split))
+            engine.subscribe(self._subscription("embed", Channel.FRAMES, embed))
+            await engine.start()
+            try:
+                yield
+            finally:
+                await engine.stop()
+
+    def _subscription(self, name: str, channel: Channel, runner: BatchRunner[Any]) -> Subscription:
+        return Subscription(
+            name,
+            (channel.value,),
+            runner.handle,
+            self._settings.batch_max,
+            self._settings.batch_within_s,
+            runner.on_assigned,
+            runner.on_revoked,
+        )
+
+    def _runner(
+        self, stage: Stage[Any], accepts: tuple[type[BaseModel], ...], thread: ThreadPoolExecutor
+    ) -> BatchRunner[Any]:
+        assert self._in_flight is not None, "agents are made when there is a broker"
+        outlet = KafkaOutlet(self._in_flight.send, stage=stage.name, topic_prefix="", library_log=self._log, clock=_now)
+        surroundings = Surroundings(
+            clock=_now,
+            monotonic=time.monotonic,
+            random=random.Random(),  # noqa: S311 - jitter of a back-off
+            observer=self,
+            metrics=Metrics(),
+        )
+        return BatchRunner(
+            stage,
+            accepts=accepts,
+            outlet=outlet,
+            settings=self._settings,
+            executor=thread,
+            surroundings=surroundings,
+            worker="run",
+        )
+
+    async def _feed(self, engine: FaustEngine, media: Sequence[SeenMedia]) -> None:
+        for one in media:
+            await self._window.acquire()
+            await engine.send([self._announcement(one)])
+
+    def _announcement(self, one: SeenMedia) -> Message:
+        event = MediaUploaded(
+            library_id=self._library_id,
+            media_id=one.media_id,
+            version=VERSION,
+            uri=Path(one.paths[0]).absolute().as_uri(),
+            attributes={"paths": list(one.paths)},
+        )
+        event_id = EventId(derive("upload", self._library_id, one.media_id))
+        headers = headers_of(event_id, event.type, "rushes/run", _now().isoformat())
+        return Message(Channel.MEDIA_UPLOADED.value, event.key.encode(), encode(event), headers)
+
+    async def _decide(self, runner: BatchRunner[Any]) -> None:
+        """The cluster agent: entries of the journal as they are written."""
+        while True:
+            self._written.clear()
+            if not await self._decide_fresh(runner):
+                await self._written.wait()
+
+    async def _decide_fresh(self, runner: BatchRunner[Any]) -> bool:
+        """Decide what is in the journal and not decided; False where that is nothing."""
+        records = await asyncio.to_thread(self._fresh_records, self._journal.partition_of(self._library_id))
+        for first in range(0, len(records), JOURNAL_BATCH):
+            batch = records[first : first + JOURNAL_BATCH]
+            await runner.handle(batch)
+            self._next_offset = batch[-1].offset + 1
+        return bool(records)
+
+    def _fresh_records(self, partition: int) -> list[Record]:
+        return [
+            Record("journal", partition, record.position.offset, record.entry.key.encode(), encode(record.entry))
+            for record in self._journal.read(partition, self._next_offset)
+            if record.entry is not None
+        ]
+
+    def _on_written(self) -> None:
+        self._loop.call_soon_threadsafe(self._written.set)
+
+    # -- RunnerObserver
+
+    def settled(self, stage: str, record: Record, result: Outcome[Any] | DeadLetter) -> None:
+        """Free its room; note what failed."""
+        if self._in_flight is not None:
+            self._in_flight.settled(record)
+        if not isinstance(result, DeadLetter) or result.media_id is None:
+            return
+        media_id = MediaId(result.media_id)
+        self.letters.setdefault(media_id, result)
+        if stage == "split":
+            self._loop.run_in_executor(None, self._log.end, media_id)
+            self._finish(media_id)
+        else:
+            self._lossy.add(media_id)
+
+    def delivered(self, outputs: Sequence[Output]) -> None:
+        """Count what went by."""
+        for output in outputs:
+            match output.event:
+                case ShotSplit() as shot:
+                    self._watcher.frames_found(shot.media_id, len(shot.frames))
+                case ItemsEmbedded() as entry:
+                    self._watcher.frames_embedded(entry.media_id, len(entry.frames))
+                case MediaTotals() as totals if totals.final and totals.media_id in self._lossy:
+                    self._finish(totals.media_id)
+                case MediaStatus() as status:
+                    self._status(status)
+                case _:
+                    pass
+        sorted_items = sum(output.channel is Channel.CLUSTER_ASSIGNED for output in outputs)
+        if sorted_items:
+            self._watcher.items_sorted(sorted_items)
+
+    def _status(self, status: MediaStatus) -> None:
+        if status.stage == "split" and status.progress is not None:
+            self._watcher.split_progress(status.media_id, status.progress)
+        if status.stage == "cluster" and status.state in {"complete", "partial"}:
+            self._finish(status.media_id)
+
+    def _finish(self, media_id: str) -> None:
+        if media_id in self._unfinished:
+            self._unfinished.discard(media_id)
+            self._window.release()
+            self._watcher.media_finished(media_id)
+            if not self._unfinished:
+                self._all_finished.set()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
