@@ -1,0 +1,55 @@
+"""Prometheus metrics of the workers."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+BATCH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+"""From one cheap event to a long film."""
+
+STATES: Final = ("idle", "working", "stalled")
+
+
+class Metrics:
+    """All metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.events: Final = Counter(
+            "rushes_events", "Events settled, by result.", ("stage", "result"), registry=self.registry
+        )
+        self.dead_letters: Final = Counter(
+            "rushes_dead_letters", "Dead letters, by error code.", ("stage", "code"), registry=self.registry
+        )
+        self.retries: Final = Counter(
+            "rushes_retries", "Attempts that failed and were repeated, by error code.", ("stage", "code"),
+            registry=self.registry,
+        )  # fmt: skip
+        self.surplus: Final = Counter(
+            "rushes_surplus_outcomes", "Outcomes of events that had ended: a defect of the stage.", ("stage",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.batch_s: Final = Histogram(
+            "rushes_batch_seconds", "Time from a batch's delivery to its last settled event.", ("stage",),
+            buckets=BATCH_BUCKETS_S, registry=self.registry,
+        )  # fmt: skip
+        self.lag: Final = Gauge(
+            "rushes_consumer_lag", "Records waiting or in hand.", ("stage", "topic", "partition"),
+            registry=self.registry,
+        )  # fmt: skip
+        self.progress_age_s: Final = Gauge(
+            "rushes_progress_age_seconds", "Since something moved, while work is waiting; 0 when idle.", ("stage",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.state: Final = Gauge(
+            "rushes_stage_state", "1 for the state the stage is in.", ("stage", "state"), registry=self.registry
+        )
+
+    def set_state(self, stage: str, state: str) -> None:
+        """Mark one of STATES as the present one."""
+        for known in STATES:
+            self.state.labels(stage, known).set(float(known == state))
+
+    def serve(self, port: int, address: str = "0.0.0.0") -> None:  # noqa: S104 - scraped from other hosts
+        """Serve them over HTTP from a thread of its own."""
+        start_http_server(port, addr=address, registry=self.registry)
