@@ -1,0 +1,61 @@
+"""From a stream's timestamps to microseconds since its first presented frame."""
+
+from fractions import Fraction
+from typing import Final
+
+import av
+from av.video.stream import VideoStream
+
+CLOCK_JUMP_US: Final = 1_000_000
+"""A film's clock that goes back by more than this was reset (two recordings in one file), and is carried on."""
+
+_USUAL_RATE: Final = Fraction(25)
+"""Frames a second where a stream has neither a rate nor timestamps: that of raw streams in most tools."""
+
+
+class FilmClock:
+    """Times of one stream's frames, in their order; for streams with a clock, with a broken one, or with none.
+
+    `origin_pts`: timestamp of the film's first frame, time 0; None before it, and as soon as times could not be found
+    again by a seek. Given where reading starts inside the film.
+    """
+
+    def __init__(self, stream: VideoStream, origin_pts: int | None) -> None:
+        self.origin_pts = origin_pts
+        self._time_base: Fraction = stream.time_base or Fraction(1, 90_000)
+        rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
+        self.frame_us = max(1, round(1_000_000 / (rate if rate > 0 else _USUAL_RATE)))
+        self._base: tuple[int, int] | None = None if origin_pts is None else (origin_pts, 0)
+        self._last_us: int | None = None
+
+    def pts_of(self, origin_pts: int, time_us: int) -> int:
+        """The timestamp at a time, not after it."""
+        return origin_pts + int(Fraction(time_us, 1_000_000) / self._time_base)
+
+    def time_of(self, frame: av.VideoFrame) -> int | None:
+        """The frame's time in microseconds; None where it has none of its own after the last one's."""
+        last = self._last_us
+        following = 0 if last is None else last + self.frame_us
+        if frame.pts is None:
+            time_us = following
+            self.origin_pts = None
+        else:
+            if self._base is None:
+                self._base = (frame.pts, following)
+                self.origin_pts = frame.pts if last is None else None
+            time_us = self._at(self._base, frame.pts)
+            if last is not None and time_us < last - CLOCK_JUMP_US:
+                self._base, time_us = (frame.pts, following), following
+                self.origin_pts = None
+        if time_us < 0 or (last is not None and time_us <= last):
+            return None
+        self._last_us = time_us
+        return time_us
+
+    def duration_of(self, frame: av.VideoFrame) -> int:
+        """How long the frame is shown, microseconds."""
+        ticks = frame.duration
+        return self._at((0, 0), ticks) if ticks else self.frame_us
+
+    def _at(self, base: tuple[int, int], pts: int) -> int:
+        return base[1] + round((pts - base[0]) * self._time_base * 1_000_000)

@@ -1,0 +1,249 @@
+"""Films to shots and keyframes: reader, detector and reservoir put together. Runs in the child.
+
+Pictures are scaled and compressed by a thread beside the decoder's. A shot's pictures are sent before the shot.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from rushes.infra.media.film_pictures import KeptFrame
+from rushes.infra.media.film_planes import FeatureReader
+from rushes.infra.media.film_reader import FilmReader, TimedFrame
+from rushes.infra.media.jpeg import make_picture
+from rushes.infra.media.messages import FilmEnded, FilmJob, FilmOpened, NextShot, Progress, ResumePoint, Send, ShotFound
+from rushes.infra.media.sniff import SNIFF_BYTES, sniff
+from rushes.infra.settings import DecodeLimits
+from rushes.processors.shots.detector import Boundary, ShotDetector, Verdict
+from rushes.processors.shots.features import FrameFeatures
+from rushes.processors.shots.keyframes import KeyframeReservoir
+from rushes.processors.shots.motion import MotionMeter
+from rushes.schemas.errors import DamagedMedia
+from rushes.schemas.shots import FrameReason, PartFailure
+
+PROGRESS_EVERY_S: Final = 1.0
+
+WORK_AHEAD: Final = 2
+"""Pieces of work that wait for the compressing thread; more would hold more frames in memory."""
+
+
+def split_film(job: FilmJob, limits: DecodeLimits, send: Send) -> None:
+    """Send all that is in the film from `job.resume` on.
+
+    Raises as `FilmReader.frames` does, and DamagedMedia where no frame decodes.
+    """
+    with open(job.path, "rb") as file:  # noqa: PTH123  a plain string came over the pipe
+        recognised = sniff(file.read(SNIFF_BYTES)) == "video"
+    compressor = _Compressor()
+    try:
+        _Splitting(job, limits, send, compressor, recognised=recognised).run()
+    finally:
+        compressor.close()
+
+
+class _Compressor:
+    """One thread that does its work in the order given. Its errors come up at a later call."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        while len(self._waiting) >= WORK_AHEAD:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(work))
+
+    def drain(self) -> None:
+        """Wait until all is done."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+
+
+class _PictureMaker:
+    """Compresses and sends pictures of one shot; knows the looks of those sent before."""
+
+    def __init__(self, limits: DecodeLimits, send: Send) -> None:
+        self._limits = limits
+        self._send = send
+        self._hashes: list[str] = []
+        self._sent: set[int] = set()
+
+    def make(self, kept: KeptFrame, why: FrameReason, index: int, time_us: int) -> None:
+        if index in self._sent:
+            return
+        self._sent.add(index)
+        message, payload = make_picture(
+            kept.to_image(),
+            self._limits,
+            why=why,
+            time_us=time_us,
+            frame_index=index,
+            hashes_before=self._hashes,
+        )
+        self._hashes.append(message.perceptual_hash)
+        self._send(message, payload)
+
+
+class _Shot:
+    """The shot in hand."""
+
+    def __init__(self, begin: NextShot, limits: DecodeLimits, send: Send) -> None:
+        self.begin = begin
+        self.meter = MotionMeter()
+        self.frames = KeyframeReservoir[KeptFrame]()
+        self.pictures = _PictureMaker(limits, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Undecided:
+    timed: TimedFrame
+    index: int
+    features: FrameFeatures
+
+
+class _Splitting:
+    def __init__(
+        self, job: FilmJob, limits: DecodeLimits, send: Send, compressor: _Compressor, *, recognised: bool
+    ) -> None:
+        self._limits = limits
+        self._send = send
+        self._compressor = compressor
+        self._from = job.resume or ResumePoint(shot=NextShot(), origin_pts=None)
+        self._wanted = deque(sorted(set(job.wanted_us)))
+        self._reader = FilmReader(job.path, limits, recognised=recognised, alive=self._alive)
+        self._index = self._from.shot.start_frame
+        self._detector = ShotDetector(first_frame=self._index)
+        self._read_features = FeatureReader()
+        self._undecided: deque[_Undecided] = deque()
+        self._shot = _Shot(self._from.shot, limits, send)
+        self._opened = False
+        self._time_us = 0
+        self._told_at_s = time.monotonic()
+
+    def run(self) -> None:
+        for timed in self._reader.frames(self._from.shot.start_us, self._from.origin_pts):
+            if not self._opened and self._reader.facts is not None:
+                self._opened = True
+                self._send(FilmOpened(facts=self._reader.facts), b"")
+            self._time_us = timed.time_us
+            if timed.time_us < self._from.shot.start_us:
+                continue
+            features = self._read_features(timed.frame)
+            self._undecided.append(_Undecided(timed, self._index, features))
+            self._index += 1
+            self._take(self._detector.push(features, timed.time_us))
+        self._take(self._detector.finish())
+        self._end()
+
+    def _alive(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_at_s >= PROGRESS_EVERY_S:
+            self._told_at_s = now_s
+            self._send(Progress(time_us=self._time_us, frames=self._index), b"")
+
+    def _take(self, verdicts: list[Verdict]) -> None:
+        for verdict in verdicts:
+            frame = self._undecided.popleft()
+            if verdict.boundary is not None:
+                following = _begin_at(frame, verdict.boundary)
+                self._close_shot(frame.timed.time_us, frame.index, following)
+                self._shot = _Shot(following, self._limits, self._send)
+            self._add(frame, verdict.change)
+
+    def _add(self, frame: _Undecided, change: float) -> None:
+        shot, timed, index = self._shot, frame.timed, frame.index
+
+        def keep() -> KeptFrame:
+            return KeptFrame.of(timed.frame, self._reader.aspect, self._limits.keyframe_lines)
+
+        shot.meter.push(frame.features, change)
+        shot.frames.push(index, timed.time_us, black=frame.features.black, picture=keep)
+        if self._is_wanted(timed.time_us):
+            kept = keep()
+            self._compressor.submit(lambda: shot.pictures.make(kept, "anchor", index, timed.time_us))
+
+    def _is_wanted(self, time_us: int) -> bool:
+        """Whether a wanted time lies within half a frame; the first such frame has it."""
+        half = self._reader.frame_us // 2
+        found = False
+        while self._wanted and self._wanted[0] <= time_us + half:
+            found |= self._wanted.popleft() > time_us - half - 1
+        return found
+
+    def _close_shot(self, end_us: int, end_frame: int, following: NextShot | None) -> None:
+        shot = self._shot
+        picks = shot.frames.pick(end_us, dynamic=shot.meter.dynamic)
+        skips = self._reader.skipped(self._from.shot.start_us, end_us)
+        message = ShotFound(
+            begin=shot.begin,
+            end_us=end_us,
+            end_frame=end_frame,
+            transition_out="end" if following is None else following.transition_in,
+            dynamic=shot.meter.dynamic,
+            motion=round(shot.meter.motion, 5),
+            resume=None if following is None else self._resume_at(following, skips),
+        )
+
+        def finish() -> None:
+            for pick in picks:
+                at = pick.candidate
+                shot.pictures.make(at.picture, pick.why, at.index, at.time_us)
+            self._send(message, b"")
+
+        self._compressor.submit(finish)
+
+    def _resume_at(self, following: NextShot, skips: list[int]) -> ResumePoint:
+        first = self._from.first_skipped_us
+        return ResumePoint(
+            shot=following,
+            origin_pts=self._reader.origin_pts,
+            skipped=self._from.skipped + len(skips),
+            first_skipped_us=first if first is not None or not skips else skips[0],
+        )
+
+    def _end(self) -> None:
+        if self._index == self._from.shot.start_frame:
+            shortfall = self._reader.shortfall()
+            raise DamagedMedia(f"no frame of the film decodes{': ' + shortfall if shortfall else ''}")
+        self._close_shot(self._reader.end_us, self._index, None)
+        self._compressor.drain()
+        skips = self._reader.skipped(self._from.shot.start_us)
+        skipped = self._from.skipped + len(skips)
+        reasons = [reason for reason in (self._reader.shortfall(),) if reason]
+        failed: tuple[PartFailure, ...] = ()
+        if skipped:
+            reason = f"{skipped} damaged packets or frames were skipped"
+            first = self._from.first_skipped_us
+            reasons.append(reason)
+            failed = (
+                PartFailure(
+                    code=DamagedMedia.code,
+                    reason=reason,
+                    start_us=first if first is not None else min(skips, default=0),
+                ),
+            )
+        self._send(
+            FilmEnded(
+                duration_us=self._reader.end_us,
+                frames=self._index,
+                partial="; ".join(reasons) or None,
+                failed=failed,
+            ),
+            b"",
+        )
+
+
+def _begin_at(frame: _Undecided, boundary: Boundary) -> NextShot:
+    return NextShot(
+        start_us=frame.timed.time_us,
+        start_frame=frame.index,
+        transition_in=boundary.transition,
+        score=round(boundary.score, 3),
+        threshold=round(boundary.threshold, 3),
+    )
