@@ -52,7 +52,7 @@ class CanonicalLog:
         return self._journal.partition_of(library_id)
 
     def append(self, entries: Sequence[LogEntry]) -> list[LogPosition]:
-        """Write what is due, keep the rest. An entry of a media whose turn is over, or never was, is written at once."""
+        """Write what is due, keep the rest. Where a media's turn is over, or never was, its entries are due at once."""
         with self._lock:
             for entry in entries:
                 if isinstance(entry, ItemsEmbedded | MediaTotals) and entry.media_id in self._due:
