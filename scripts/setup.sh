@@ -12,7 +12,7 @@ readonly VENV=.venv
 readonly LOCK_STAMP=$VENV/.stamp-lock
 readonly PROJECT_STAMP=$VENV/.stamp-project
 readonly UV_VERSION=0.13.8
-# Measured on Linux with Python 3.11 by pip: 6.9 GB installed; about half as much again is downloaded and cached.
+# Measured on Linux with Python 3.11 by pip: 6.8 GiB installed; about half as much again is downloaded and cached.
 readonly NEEDED_GB=11
 
 say() { printf '%s\n' "$*" >&2; }
@@ -114,7 +114,7 @@ main() {
         lock_sum > "$LOCK_STAMP"
     fi
     install_project
-    say "setup: done in $((SECONDS - started)) s; $VENV takes $(du -sm "$VENV" | cut -f1) MB"
+    say "setup: done in $((SECONDS - started)) s; $VENV takes $(du -sm "$VENV" | cut -f1) MiB"
 }
 
 main "$@"
