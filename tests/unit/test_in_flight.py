@@ -21,13 +21,13 @@ async def test_a_sender_waits_until_a_reader_made_room():
     async def send(messages):
         sent.extend(messages)
 
-    bound = InFlight(send, frozenset({"frames"}), bound_bytes=100)
-    await bound.send([message(60)])
-    waiting = asyncio.create_task(bound.send([message(60)]))
+    bound = InFlight(frozenset({"frames"}), bound_bytes=100)
+    await bound.send([message(60)], send)
+    waiting = asyncio.create_task(bound.send([message(60)], send))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(sent) == 1
-    await bound.send([message(500, "media-status")])
+    await bound.send([message(500, "media-status")], send)
     assert len(sent) == 2
     bound.settled(settled(60))
     await asyncio.wait_for(waiting, 5)
@@ -39,6 +39,6 @@ async def test_a_message_over_the_bound_goes_alone():
     async def send(messages):
         pass
 
-    bound = InFlight(send, frozenset({"frames"}), bound_bytes=100)
-    await asyncio.wait_for(bound.send([message(5000)]), 5)
+    bound = InFlight(frozenset({"frames"}), bound_bytes=100)
+    await asyncio.wait_for(bound.send([message(5000)], send), 5)
     assert bound.bytes == 5000

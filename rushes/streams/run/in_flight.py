@@ -17,8 +17,7 @@ Send = Callable[[Sequence[Message]], Awaitable[None]]
 class InFlight:
     """Holds senders back until readers have settled enough."""
 
-    def __init__(self, send: Send, topics: frozenset[str], bound_bytes: int = BOUND_BYTES) -> None:
-        self._send = send
+    def __init__(self, topics: frozenset[str], bound_bytes: int = BOUND_BYTES) -> None:
         self._topics = topics
         self._bound = bound_bytes
         self._bytes = 0
@@ -30,7 +29,7 @@ class InFlight:
         """Sent to the bounded topics and not settled."""
         return self._bytes
 
-    async def send(self, messages: Sequence[Message]) -> None:
+    async def send(self, messages: Sequence[Message], send: Send) -> None:
         """Send one after another, each when there is room for it; one that is larger than the bound goes alone."""
         for message in messages:
             if message.topic not in self._topics:
@@ -40,10 +39,10 @@ class InFlight:
                 self._room.clear()
                 await self._room.wait()
             self._bytes += size
-            await self._send([message])
+            await send([message])
         rest = [message for message in messages if message.topic not in self._topics]
         if rest:
-            await self._send(rest)
+            await send(rest)
 
     def settled(self, record: Record) -> None:
         """A record was settled: its room is free again."""

@@ -5,25 +5,19 @@ what was in it is lost with the process, and made again by the next run from wha
 """
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pydantic import BaseModel
-
 from rushes.infra.inventory import SeenMedia
 from rushes.infra.kafka.engine import FaustEngine
 from rushes.infra.kafka.in_process import InProcessBroker
-from rushes.infra.kafka.port import Message, Subscription
+from rushes.infra.kafka.port import Message
 from rushes.infra.library_log.port import LibraryLog
-from rushes.infra.metrics import Metrics
-from rushes.infra.settings import RunnerSettings
+from rushes.infra.settings import KafkaSettings, Settings
 from rushes.schemas.channels import Channel
 from rushes.schemas.envelope import Record, encode, headers_of
 from rushes.schemas.ids import EventId, LibraryId, MediaId, derive
@@ -35,6 +29,7 @@ from rushes.streams.run.canonical_log import CanonicalLog
 from rushes.streams.run.in_flight import InFlight
 from rushes.streams.runner.batch_runner import BatchRunner, Surroundings
 from rushes.streams.runner.outlet import KafkaOutlet
+from rushes.streams.runner.worker import Role, Worker, system_surroundings
 from rushes.streams.stage import Outcome, Output, Stage
 from rushes.streams.stages.cluster import ClusterStage
 
@@ -75,6 +70,17 @@ class Stages:
     cluster: ClusterStage
 
 
+class BoundedEngine(FaustEngine):
+    """Engine on the in-process broker, which holds senders back before the broker drops anything."""
+
+    def __init__(self, settings: KafkaSettings, in_flight: InFlight, drain_s: float) -> None:
+        super().__init__(settings, drain_s)
+        self._in_flight = in_flight
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        await self._in_flight.send(messages, super().send)
+
+
 class Pipeline:
     """One run over a list of media that the journal does not hold complete."""
 
@@ -85,13 +91,13 @@ class Pipeline:
         *,
         library_id: LibraryId,
         journaled: Sequence[str],
-        runner_settings: RunnerSettings,
+        settings: Settings,
         watcher: Watcher,
     ) -> None:
         self._stages = stages
         self._journal = journal
         self._library_id = library_id
-        self._settings = runner_settings
+        self._settings = settings
         self._watcher = watcher
         self._written = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -101,7 +107,7 @@ class Pipeline:
         self._all_finished = asyncio.Event()
         self._lossy: set[str] = set()
         self._next_offset = sum(1 for _ in journal.read(journal.partition_of(library_id)))
-        self._in_flight: InFlight | None = None
+        self._in_flight = InFlight(frozenset({Channel.FRAMES.value}))
         self.letters: dict[MediaId, DeadLetter] = {}
 
     async def run(self, media: Sequence[SeenMedia], stop: asyncio.Event) -> None:
@@ -111,22 +117,53 @@ class Pipeline:
         if not media:
             return
         with InProcessBroker() as broker, ThreadPoolExecutor(1, "cluster") as thread:
-            broker.create_topics([channel.value for channel in Channel])
-            engine = FaustEngine(broker.settings(), LEAVE_S)
-            self._in_flight = InFlight(engine.send, frozenset({Channel.FRAMES.value}))
-            owner = self._runner(self._stages.cluster, self._stages.cluster.accepts, thread)
-            async with self._agents(engine):
-                await self._until_done(engine, owner, media, stop)
+            await asyncio.to_thread(broker.create_topics, [channel.value for channel in Channel])
+            settings = self._settings.model_copy(update={"kafka": broker.settings()})
+            engine = BoundedEngine(settings.kafka, self._in_flight, LEAVE_S)
+            surroundings = system_surroundings(self)
+            worker = Worker(settings, self._roles(), engine=engine, library_log=self._log, surroundings=surroundings)
+            owner = self._owner(engine, thread, surroundings)
+            await worker.start()
+            try:
+                await self._until_done(worker, engine, owner, media, stop)
                 while not stop.is_set() and await self._decide_fresh(owner):
                     pass
+            finally:
+                await worker.stop()
+
+    def _roles(self) -> list[Role[Any]]:
+        return [
+            Role(self._stages.split, (Channel.MEDIA_UPLOADED,), (MediaUploaded,)),
+            Role(self._stages.embed, (Channel.FRAMES,), (ShotSplit, MediaSplit)),
+        ]
+
+    def _owner(self, engine: FaustEngine, thread: ThreadPoolExecutor, surroundings: Surroundings) -> BatchRunner[Any]:
+        cluster = self._stages.cluster
+        outlet = KafkaOutlet(
+            engine.send, stage=cluster.name, topic_prefix="", library_log=self._log, clock=surroundings.clock
+        )
+        return BatchRunner(
+            cluster,
+            accepts=cluster.accepts,
+            outlet=outlet,
+            settings=self._settings.runner,
+            executor=thread,
+            surroundings=surroundings,
+            worker="run",
+        )
 
     async def _until_done(
-        self, engine: FaustEngine, owner: BatchRunner[Any], media: Sequence[SeenMedia], stop: asyncio.Event
+        self,
+        worker: Worker,
+        engine: FaustEngine,
+        owner: BatchRunner[Any],
+        media: Sequence[SeenMedia],
+        stop: asyncio.Event,
     ) -> None:
         work = {
             asyncio.create_task(self._feed(engine, media), name="feed"),
             asyncio.create_task(self._decide(owner), name="decide"),
-            asyncio.create_task(engine.join(), name="engine"),
+            asyncio.create_task(worker.join(), name="worker"),
         }
         ends = {
             asyncio.create_task(self._all_finished.wait(), name="finished"),
@@ -142,52 +179,6 @@ class Pipeline:
             for task in work | ends:
                 task.cancel()
             await asyncio.gather(*work, *ends, return_exceptions=True)
-
-    @asynccontextmanager
-    async def _agents(self, engine: FaustEngine) -> AsyncIterator[None]:
-        with ThreadPoolExecutor(1, "split") as split_thread, ThreadPoolExecutor(1, "embed") as embed_thread:
-            split = self._runner(self._stages.split, (MediaUploaded,), split_thread)
-            embed = self._runner(self._stages.embed, (ShotSplit, MediaSplit), embed_thread)
-            engine.subscribe(self._subscription("split", Channel.MEDIA_UPLOADED, split))
-            engine.subscribe(self._subscription("embed", Channel.FRAMES, embed))
-            await engine.start()
-            try:
-                yield
-            finally:
-                await engine.stop()
-
-    def _subscription(self, name: str, channel: Channel, runner: BatchRunner[Any]) -> Subscription:
-        return Subscription(
-            name,
-            (channel.value,),
-            runner.handle,
-            self._settings.batch_max,
-            self._settings.batch_within_s,
-            runner.on_assigned,
-            runner.on_revoked,
-        )
-
-    def _runner(
-        self, stage: Stage[Any], accepts: tuple[type[BaseModel], ...], thread: ThreadPoolExecutor
-    ) -> BatchRunner[Any]:
-        assert self._in_flight is not None, "agents are made when there is a broker"
-        outlet = KafkaOutlet(self._in_flight.send, stage=stage.name, topic_prefix="", library_log=self._log, clock=_now)
-        surroundings = Surroundings(
-            clock=_now,
-            monotonic=time.monotonic,
-            random=random.Random(),  # noqa: S311 - jitter of a back-off
-            observer=self,
-            metrics=Metrics(),
-        )
-        return BatchRunner(
-            stage,
-            accepts=accepts,
-            outlet=outlet,
-            settings=self._settings,
-            executor=thread,
-            surroundings=surroundings,
-            worker="run",
-        )
 
     async def _feed(self, engine: FaustEngine, media: Sequence[SeenMedia]) -> None:
         for one in media:
@@ -236,8 +227,7 @@ class Pipeline:
 
     def settled(self, stage: str, record: Record, result: Outcome[Any] | DeadLetter) -> None:
         """Free its room; note what failed."""
-        if self._in_flight is not None:
-            self._in_flight.settled(record)
+        self._in_flight.settled(record)
         if not isinstance(result, DeadLetter) or result.media_id is None:
             return
         media_id = MediaId(result.media_id)

@@ -1,0 +1,82 @@
+"""A library's state as the rows that results are written from."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Final
+
+from rushes.infra.inventory import Inventory, SeenMedia
+from rushes.infra.results.rows import ClusterResult, FileResult, ItemResult, Results
+from rushes.processors.clustering.items import MediaState
+from rushes.processors.clustering.library import Library
+from rushes.schemas.errors import UnsupportedMedia
+from rushes.schemas.ids import MediaId
+from rushes.schemas.media import MediaFacts
+from rushes.schemas.status import DeadLetter
+
+NOT_MEDIA: Final = "not-media"
+"""Code of a file that neither its name nor its bytes make a picture or a film: accounted for, and no failure."""
+
+UNREADABLE: Final = "unreadable"
+
+_PHOTOS = (
+    "3fr arw avif bmp cr2 cr3 dng dpx exr gif heic heif hif j2k jp2 jpe jpeg jpg nef orf png raf rw2 tif tiff webp"
+)
+_FILMS = "3gp avi braw flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf qt r3d ts vob webm wmv"
+MEDIA_SUFFIXES: Final = frozenset(f"{_PHOTOS} {_FILMS}".split())
+"""File names that claim to be media: what can't be read of these has failed."""
+
+
+def file_results(
+    inventory: Inventory, library: Library | None, letters: Mapping[MediaId, DeadLetter]
+) -> list[FileResult]:
+    """What became of every file: sorted, partial, or failed with the reason. Media still on their way have no row."""
+    results = [FileResult(None, (file.path,), "failed", UNREADABLE, file.problem) for file in inventory.unreadable()]
+    for media in inventory.media():
+        state = library.media.get(media.media_id) if library is not None else None
+        result = _result(media, state, letters.get(media.media_id))
+        if result is not None:
+            results.append(result)
+    return results
+
+
+def unfinished(inventory: Inventory, files: Sequence[FileResult]) -> int:
+    """Files of which nothing is settled yet."""
+    settled = {path for file in files for path in file.paths}
+    return sum(file.path not in settled for file in inventory.files)
+
+
+def results_of(
+    library: Library | None,
+    paths: Mapping[str, tuple[str, ...]],
+    files: Sequence[FileResult],
+    facts: Mapping[str, MediaFacts],
+) -> Results:
+    """All rows: items with their paths and time codes, clusters, files."""
+    if library is None:
+        return Results(files=tuple(files))
+    items = tuple(
+        ItemResult(item.record, paths.get(item.media_id, ()), facts.get(item.media_id))
+        for item in library.items.values()
+        if item.record is not None
+    )
+    clusters = tuple(
+        ClusterResult(cluster.record)
+        for cluster in library.clusters.values()
+        if cluster.record is not None and cluster.members
+    )
+    return Results(items, clusters, tuple(files))
+
+
+def _result(media: SeenMedia, state: MediaState | None, letter: DeadLetter | None) -> FileResult | None:
+    complete = state is not None and state.complete
+    if letter is not None and not complete:
+        claims = any(PurePath(path).suffix.lower().lstrip(".") in MEDIA_SUFFIXES for path in media.paths)
+        code = NOT_MEDIA if letter.code == UnsupportedMedia.code and not claims else letter.code
+        some = state is not None and bool(state.whole_shots)
+        return FileResult(media.media_id, media.paths, "partial" if some else "failed", code, letter.reason)
+    if state is None or not complete:
+        return None
+    if state.partial is not None or state.failures:
+        reason = "; ".join([*([state.partial] if state.partial else []), *state.failures[:3]])
+        return FileResult(media.media_id, media.paths, "partial", "partial", reason)
+    return FileResult(media.media_id, media.paths, "sorted")
