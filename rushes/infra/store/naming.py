@@ -44,7 +44,7 @@ def collection_name(prefix: str, table: Table, space: Space) -> str:
 
     >>> from rushes.schemas.ids import Generation, ModelId
     >>> collection_name("rushes", "items", Space("face", ModelId("m"), Generation("g-1"), 512))
-    'rushes_items_face_g_1_6d2fdc93_512'
+    'rushes_items_face_g_1_70a62624_512'
     """
     exact = json.dumps([space.kind, space.model_id, space.generation, space.dim])
     digest = hashlib.sha256(exact.encode()).hexdigest()[:8]
