@@ -1,0 +1,66 @@
+"""Time codes as editors read them: HH:MM:SS:FF, with a semicolon before FF where frame numbers are dropped.
+
+Drop-frame counting follows SMPTE ST 12-1: numbers 0 and 1 (0 to 3 at 60 frames) are left out at each minute that is
+not a tenth.
+"""
+
+import re
+from fractions import Fraction
+
+from rushes.schemas.media import MediaFacts, Timecode
+
+_START = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})[:;.](\d{2,3})")
+_DROP_RATES = {30: 2, 60: 4}
+"""Numbers dropped a minute, by the rounded frame rate."""
+_DAY_HOURS = 24
+
+
+def time_label(time_us: int | None, facts: MediaFacts | None) -> str:
+    """The time code of a frame, seconds where the frame rate is unknown, "photo" for a photo.
+
+    Counted from the film's own start time code where its container states one.
+
+    >>> time_label(2_500_000, None)
+    '2.500 s'
+    """
+    if time_us is None:
+        return "photo"
+    rate = facts.frame_rate if facts is not None else None
+    if rate is None or rate.numerator <= 0:
+        return f"{time_us / 1_000_000:.3f} s"
+    frame = round(Fraction(time_us * rate.numerator, 1_000_000 * rate.denominator))
+    nominal = max(round(Fraction(rate.numerator, rate.denominator)), 1)
+    start = facts.timecode if facts is not None else None
+    drop = start is not None and start.drop_frame and nominal in _DROP_RATES
+    return _format(frame + _first_frame(start, nominal, drop=drop), nominal, drop=drop)
+
+
+def _first_frame(start: Timecode | None, nominal: int, *, drop: bool) -> int:
+    """Frames from 00:00:00:00 to the start time code; an unreadable one counts as zero."""
+    found = _START.fullmatch(start.text.strip()) if start is not None else None
+    if found is None:
+        return 0
+    hours, minutes, seconds, frames = (int(part) for part in found.groups())
+    number = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames
+    if not drop:
+        return number
+    all_minutes = hours * 60 + minutes
+    return number - _DROP_RATES[nominal] * (all_minutes - all_minutes // 10)
+
+
+def _format(frame: int, nominal: int, *, drop: bool) -> str:
+    if drop:
+        frame += _dropped_before(frame, nominal)
+    seconds, frames = divmod(frame, nominal)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    mark = ";" if drop else ":"
+    return f"{hours % _DAY_HOURS:02d}:{minutes:02d}:{seconds:02d}{mark}{frames:02d}"
+
+
+def _dropped_before(frame: int, nominal: int) -> int:
+    dropped = _DROP_RATES[nominal]
+    per_minute = nominal * 60 - dropped
+    per_ten_minutes = per_minute * 10 + dropped
+    tens, rest = divmod(frame, per_ten_minutes)
+    return dropped * (9 * tens + max(rest - dropped, 0) // per_minute)
