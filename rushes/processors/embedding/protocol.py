@@ -1,0 +1,90 @@
+"""What turns pictures into vectors, whatever model stands behind it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rushes.schemas.ids import ModelId
+
+Image = NDArray[np.uint8]
+"""A picture (height, width, 3), RGB, as displayed."""
+
+Vectors = NDArray[np.float32]
+"""(n, d) float32, unit rows; a row of NaN where the model gave no direction (all zero or not finite)."""
+
+Template = tuple[tuple[float, float], ...]
+"""Where an aligned crop has its landmarks: left eye, right eye, nose, left and right corner of the mouth (left as seen
+in the picture), each (x, y) in 0..1 of the crop's side."""
+
+FACE_TEMPLATE: Template = (
+    (0.3156, 0.4616),
+    (0.6827, 0.4616),
+    (0.5003, 0.6405),
+    (0.3495, 0.8247),
+    (0.6534, 0.8247),
+)
+"""The five points that embedders of the ArcFace and Open Model Zoo families are trained on: the crop ends at the chin
+and leaves a third of its height to the forehead."""
+
+
+class Embedder(Protocol):
+    """Pictures in, unit vectors out. A picture's vector does not depend on the batch it came in (to float rounding)."""
+
+    @property
+    def model_id(self) -> ModelId:
+        """`family/weights hash/preprocessing version`: vectors are comparable only where all three agree."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector. May load the model."""
+        ...
+
+    @property
+    def weak(self) -> bool:
+        """A weightless descriptor, to be trusted only at its highest similarities."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many pictures at once serve it best."""
+        ...
+
+    def load(self) -> None:
+        """Take the model into memory; again does nothing. Raises ConfigurationError where it can't be used."""
+        ...
+
+    def unload(self) -> None:
+        """Give the memory back; the next use loads it again."""
+        ...
+
+    def embed(self, images: Sequence[Image]) -> Vectors:
+        """One row per picture; no pictures give (0, d)."""
+        ...
+
+
+class FaceEmbedder(Embedder, Protocol):
+    """An embedder of aligned crops."""
+
+    @property
+    def template(self) -> Template: ...
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """Height and width of the aligned crop in pixels. May load the model."""
+        ...
+
+
+def unit_rows(rows: NDArray[np.floating]) -> Vectors:
+    """Rows of length 1; NaN where a row is all zero or not finite.
+
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6000000238418579, 0.800000011920929], [nan, nan]]
+    """
+    wide = rows.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        norms = np.linalg.norm(wide, axis=1, keepdims=True)
+        usable = np.isfinite(norms) & (norms > 0)
+        return np.where(usable, wide / norms, np.nan).astype(np.float32)

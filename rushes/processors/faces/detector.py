@@ -1,0 +1,55 @@
+"""What finds faces in pictures, whatever model stands behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rushes.processors.embedding.protocol import Image
+from rushes.schemas.ids import Box
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """One face: box and landmarks in 0..1 of the picture, score 0..1.
+
+    Landmarks: left eye, right eye, nose, left and right corner of the mouth, left as seen in the picture.
+    """
+
+    box: Box
+    landmarks: tuple[tuple[float, float], ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What was found in one picture, best first; or why nothing can be said of it."""
+
+    faces: tuple[DetectedFace, ...] = ()
+    error: str | None = None
+
+
+class FaceDetector(Protocol):
+    """Pictures of any sizes in, faces out."""
+
+    @property
+    def detector_id(self) -> str:
+        """`family/weights hash/version`, the version with all that changes what is found."""
+        ...
+
+    @property
+    def batch(self) -> int: ...
+
+    def load(self) -> None:
+        """Take the model into memory; again does nothing. Raises ConfigurationError where it can't be used."""
+        ...
+
+    def unload(self) -> None: ...
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        """One per picture, in the same order."""
+        ...
+
+
+def best_first(faces: Sequence[DetectedFace]) -> tuple[DetectedFace, ...]:
+    """By score, then by place: an order of its own for every set of faces. Rank never identifies a face."""
+    return tuple(sorted(faces, key=lambda face: (-face.score, face.box)))
