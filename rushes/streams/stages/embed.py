@@ -1,0 +1,264 @@
+"""The stage `embed`: keyframes become vectors in the library's log, in batches across all shots and media in hand."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+import structlog
+
+from rushes.infra.blobs.port import BlobStore
+from rushes.infra.blobs.removal import removed_version
+from rushes.infra.cache.port import EmbeddingCache
+from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, Image
+from rushes.processors.faces.detector import FaceDetector
+from rushes.schemas.channels import Channel
+from rushes.schemas.errors import PermanentError, TransientError
+from rushes.schemas.ids import EventId, LibraryId, MediaId, quantise
+from rushes.schemas.log import ItemsEmbedded, MediaTotals
+from rushes.schemas.media import ProducerBox
+from rushes.schemas.shots import Keyframe, MediaSplit, ShotSplit
+from rushes.streams.stage import Incoming, Outcome, Output
+from rushes.streams.stages.embedded_entries import Models, shot_entries, totals_entries
+from rushes.streams.stages.seen import Seen, SeenCache, unseen
+from rushes.streams.stages.vision import Picture, Vision
+
+log = structlog.get_logger(__name__)
+
+CHUNK_PIXELS: Final = 32_000_000
+"""Of the pictures that go through the models together: 96 MB decoded, and as much again is being read ahead."""
+
+CHUNK_FRAMES: Final = 32
+
+READ_AHEAD: Final = 2
+"""Chunks in memory: the one at work and the next."""
+
+DECODE_THREADS: Final = 2
+"""JPEG decoding leaves Python's lock; more threads only take cores from the models."""
+
+
+Source = Incoming[ShotSplit | MediaSplit]
+
+
+@dataclass(slots=True)
+class _Work:
+    """An event on its way through the batch; a `MediaSplit` is ready at once."""
+
+    source: Source
+    seen: list[Seen | None] = field(default_factory=list)
+    failure: PermanentError | TransientError | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.failure is not None or all(seen is not None for seen in self.seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A keyframe that the cache does not have."""
+
+    work: _Work
+    index: int
+    keyframe: Keyframe
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A keyframe's pixels, or None where the bytes are no picture; `genuine`: the very bytes that split described."""
+
+    image: Image | None
+    genuine: bool
+
+
+class EmbedStage:
+    """Stage of `ShotSplit` and `MediaSplit`; writes `ItemsEmbedded` and `MediaTotals` to the library's log.
+
+    A media whose removal marker covers the event's version yields nothing more. A keyframe that is no picture costs
+    only itself; one that is missing from the store fails its shot.
+    """
+
+    name = "embed"
+
+    def __init__(
+        self,
+        *,
+        blobs: BlobStore,
+        cache: EmbeddingCache,
+        scene: Embedder,
+        detector: FaceDetector | None,
+        face: FaceEmbedder | None,
+        decode_threads: int = DECODE_THREADS,
+    ) -> None:
+        self._blobs = blobs
+        self._vision = Vision(scene, detector, face)
+        self._models = Models.of(self._vision)
+        self.cache = SeenCache(cache, self._vision.models)
+        self._pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        if face is not None and face.weak:
+            log.warning(
+                "faces have no real model: people are grouped only where their pictures are nearly the same",
+                model=str(face.model_id),
+                do="set RUSHES_MODELS__FACE=onnx:FILE to a face embedder in ONNX format",
+            )
+
+    def process(self, batch: Sequence[Source]) -> Iterator[Outcome[ShotSplit | MediaSplit]]:
+        """Outcomes in the order of the batch, as soon as each is ready."""
+        works = [_Work(source, [None] * len(_frames(source))) for source in batch]
+        waiting = deque(works)
+        hits, misses = self.cache.hits, self.cache.misses
+        tasks = self._look_up(works)
+        yield from self._settle(waiting)
+        for chunk, reads in self._read_ahead(_chunks(tasks)):
+            self._embed(chunk, reads)
+            yield from self._settle(waiting)
+            if waiting:
+                yield Outcome(waiting[0].source, done=False)
+        log.info(
+            "embedded",
+            events=len(works),
+            frames=sum(len(work.seen) for work in works),
+            cache_hits=self.cache.hits - hits,
+            cache_misses=self.cache.misses - misses,
+            cache=self.cache.state,
+        )
+
+    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """Nothing is kept per partition."""
+
+    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """Nothing is kept per partition."""
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._vision.unload()
+
+    def _look_up(self, works: Sequence[_Work]) -> list[_Task]:
+        """Fill in what the cache has; the rest is to do. Of a removed media there is nothing to do."""
+        for work in works:
+            try:
+                if work.seen and self._removed(work.source):
+                    work.seen = []
+            except (PermanentError, TransientError) as error:
+                work.failure = error
+        tasks = [
+            _Task(work, index, keyframe, self._key(LibraryId(work.source.event.library_id), keyframe))
+            for work in works
+            if work.seen and work.failure is None
+            for index, keyframe in enumerate(_frames(work.source))
+        ]
+        found = self.cache.look_up([(task.key, self._vision.kinds_of(task.keyframe.boxes)) for task in tasks])
+        for task, seen in zip(tasks, found, strict=True):
+            task.work.seen[task.index] = seen
+        return [task for task, seen in zip(tasks, found, strict=True) if seen is None]
+
+    def _read_ahead(
+        self, chunks: Sequence[Sequence[_Task]]
+    ) -> Iterator[tuple[Sequence[_Task], list[_Read | PermanentError | TransientError]]]:
+        """Chunks with their pictures; the next one is read while the models work on this one."""
+        ahead: deque[tuple[Sequence[_Task], list[Future[_Read | PermanentError | TransientError]]]] = deque()
+        for chunk in chunks:
+            ahead.append((chunk, [self._pool.submit(_read, self._blobs, task.keyframe) for task in chunk]))
+            if len(ahead) == READ_AHEAD:
+                ready, futures = ahead.popleft()
+                yield ready, [future.result() for future in futures]
+        for ready, futures in ahead:
+            yield ready, [future.result() for future in futures]
+
+    def _embed(self, chunk: Sequence[_Task], reads: Sequence[_Read | PermanentError | TransientError]) -> None:
+        """See the chunk's pictures and keep what was seen, in the shots and in the cache."""
+        pictures: list[Picture] = []
+        tasks: list[tuple[_Task, bool]] = []
+        for task, read in zip(chunk, reads, strict=True):
+            if not isinstance(read, _Read):
+                task.work.failure = task.work.failure or read
+            elif read.image is None:
+                why = f"expected a JPEG at {task.keyframe.image_uri}, found other bytes: upload it anew"
+                task.work.seen[task.index] = unseen(self._vision.kinds_of(task.keyframe.boxes), why)
+                log.warning("a keyframe does not decode", uri=task.keyframe.image_uri, frame_id=task.keyframe.frame_id)
+            else:
+                pictures.append(Picture(read.image, task.keyframe.boxes))
+                tasks.append((task, read.genuine))
+        keep: dict[str, Seen] = {}
+        for (task, genuine), seen in zip(tasks, self._vision.see(pictures) if pictures else (), strict=True):
+            task.work.seen[task.index] = seen
+            if genuine:
+                keep[task.key] = seen
+        self.cache.keep(keep)
+
+    def _settle(self, waiting: deque[_Work]) -> Iterator[Outcome[ShotSplit | MediaSplit]]:
+        """Outcomes of all that is ready at the head: in order, so that a shot's last part stays its last."""
+        while waiting and waiting[0].ready:
+            work = waiting.popleft()
+            try:
+                yield self._outcome(work)
+            except (PermanentError, TransientError) as error:
+                yield Outcome(work.source, error=error)
+
+    def _outcome(self, work: _Work) -> Outcome[ShotSplit | MediaSplit]:
+        if self._removed(work.source):
+            log.info("dropped, its media is removed", media_id=work.source.event.media_id)
+            return Outcome(work.source)
+        if work.failure is not None:
+            return Outcome(work.source, error=work.failure)
+        match work.source.event:
+            case ShotSplit() as shot:
+                entries: Sequence[ItemsEmbedded | MediaTotals] = shot_entries(
+                    shot, [seen for seen in work.seen if seen is not None], self._models
+                )
+            case MediaSplit() as split:
+                entries = totals_entries(split)
+        outputs = tuple(Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)) for entry in entries)
+        return Outcome(work.source, outputs)
+
+    def _removed(self, source: Source) -> bool:
+        event = source.event
+        gone = removed_version(self._blobs, LibraryId(event.library_id), MediaId(event.media_id))
+        return gone is not None and event.version <= gone
+
+    def _key(self, library_id: LibraryId, keyframe: Keyframe) -> str:
+        return self.cache.key(library_id, keyframe.sha256, _digest(keyframe.boxes))
+
+
+def _frames(source: Source) -> tuple[Keyframe, ...]:
+    return source.event.frames if isinstance(source.event, ShotSplit) else ()
+
+
+def _digest(boxes: Sequence[ProducerBox]) -> str:
+    """Of the producer's boxes and labels; empty without any."""
+    if not boxes:
+        return ""
+    origin = repr([(quantise(box.box), box.label) for box in boxes])
+    return hashlib.sha256(origin.encode()).hexdigest()[:16]
+
+
+def _chunks(tasks: Sequence[_Task]) -> list[list[_Task]]:
+    """Runs of keyframes within CHUNK_PIXELS and CHUNK_FRAMES; a larger picture goes alone."""
+    chunks: list[list[_Task]] = []
+    pixels = 0
+    for task in tasks:
+        size = task.keyframe.width * task.keyframe.height
+        if not chunks or pixels + size > CHUNK_PIXELS or len(chunks[-1]) == CHUNK_FRAMES:
+            chunks.append([])
+            pixels = 0
+        chunks[-1].append(task)
+        pixels += size
+    return chunks
+
+
+def _read(blobs: BlobStore, keyframe: Keyframe) -> _Read | PermanentError | TransientError:
+    """Fetch and decode one keyframe, in a thread of the pool. An error is a value here: it concerns one shot."""
+    try:
+        data = blobs.get(keyframe.image_uri)
+    except (PermanentError, TransientError) as error:
+        return error
+    genuine = hashlib.sha256(data).hexdigest() == keyframe.sha256
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
+    except cv2.error:  # over OpenCV's own limit of pixels, which split never writes
+        image = None
+    return _Read(None if image is None else np.asarray(image, np.uint8), genuine)

@@ -1,0 +1,101 @@
+"""What the models saw in one picture, free of ids: this is what the embedding cache keeps, by the picture's bytes."""
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rushes.infra.cache.port import EmbeddingCache
+from rushes.schemas.event import GridBox, ItemKind
+from rushes.schemas.ids import LibraryId
+from rushes.schemas.log import Landmarks
+from rushes.schemas.vectors import Vector
+
+FORMAT: Final = 1
+
+
+class SeenItem(BaseModel):
+    """Something in the picture; box None is the whole of it. Quality None: the picture's own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    box: GridBox | None = None
+    landmarks: Landmarks | None = None
+    score: float | None = Field(default=None, ge=0, le=1)
+    quality: float | None = Field(default=None, ge=0, le=1)
+    label: str | None = None
+    vector: Vector
+
+
+class SeenKind(BaseModel):
+    """All items of one kind, or why there are none or not all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ItemKind
+    items: tuple[SeenItem, ...] = ()
+    error: str | None = None
+
+
+class Seen(BaseModel):
+    """All kinds, scenes first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = FORMAT
+    kinds: tuple[SeenKind, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Nothing failed: worth keeping."""
+        return all(kind.error is None for kind in self.kinds)
+
+
+def unseen(kinds: tuple[ItemKind, ...], why: str) -> Seen:
+    """A picture that could not be looked at."""
+    return Seen(kinds=tuple(SeenKind(kind=kind, error=why) for kind in kinds))
+
+
+class SeenCache:
+    """Looks pictures up by library, content and models. An entry that does not validate counts as a miss."""
+
+    def __init__(self, cache: EmbeddingCache, models: str) -> None:
+        """`models` names all that changes what is seen: model ids and the detector's id."""
+        self._cache = cache
+        self._models = models
+        self.hits = 0
+        self.misses = 0
+
+    def key(self, library_id: LibraryId, sha256: str, regions: str) -> str:
+        """`regions` is a digest of the producer's boxes, empty without any."""
+        return f"emb:{library_id}:{sha256}:{self._models}{':' + regions if regions else ''}"
+
+    def look_up(self, wanted: list[tuple[str, tuple[ItemKind, ...]]]) -> list[Seen | None]:
+        """By key, with the kinds that an entry must have."""
+        found = [
+            _read(packed, kinds)
+            for packed, (_, kinds) in zip(self._cache.get([key for key, _ in wanted]), wanted, strict=True)
+        ]
+        hits = sum(seen is not None for seen in found)
+        self.hits += hits
+        self.misses += len(found) - hits
+        return found
+
+    def keep(self, seen: dict[str, Seen]) -> None:
+        """Only what is whole: a failure may pass."""
+        packed = {key: value.model_dump_json().encode() for key, value in seen.items() if value.whole}
+        if packed:
+            self._cache.put(packed)
+
+    @property
+    def state(self) -> str:
+        return self._cache.state
+
+
+def _read(packed: bytes | None, kinds: tuple[ItemKind, ...]) -> Seen | None:
+    if packed is None:
+        return None
+    try:
+        seen = Seen.model_validate_json(packed)
+    except ValidationError:
+        return None
+    return seen if tuple(kind.kind for kind in seen.kinds) == kinds and seen.whole else None

@@ -1,0 +1,180 @@
+"""Pictures through all models, each in batches: scenes, faces, the producer's regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, Image
+from rushes.processors.faces.alignment import aligned_face
+from rushes.processors.faces.detector import DetectedFace, FaceDetector
+from rushes.processors.faces.quality import face_quality
+from rushes.schemas.event import ItemKind
+from rushes.schemas.ids import BOX_STEPS, Box, quantise, quantised
+from rushes.schemas.media import ProducerBox
+from rushes.schemas.vectors import encode_vector
+from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
+
+GOOD_REGION_PIXELS: Final = 64
+"""Shorter side from which a producer's region is as good as it gets: half of what a scene model looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded keyframe and the producer's boxes in it."""
+
+    image: Image
+    regions: tuple[ProducerBox, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    """Something to embed: where it belongs, its pixels, and the item but for its vector."""
+
+    picture: int
+    image: Image
+    box: Box
+    quality: float
+    face: DetectedFace | None = None
+    label: str | None = None
+
+
+class Vision:
+    """The models of one worker. `kinds` is what it looks for in any picture; regions only where there are boxes."""
+
+    def __init__(self, scene: Embedder, detector: FaceDetector | None, face: FaceEmbedder | None) -> None:
+        if (detector is None) != (face is None):
+            raise ValueError("expected a face detector and a face embedder, or neither of them")
+        self.scene = scene
+        self.detector = detector
+        self.face = face
+        self.kinds: tuple[ItemKind, ...] = ("scene",) if face is None else ("scene", "face")
+
+    @property
+    def models(self) -> str:
+        """All that changes what is seen, for cache keys and entry ids."""
+        parts = [str(self.scene.model_id)]
+        if self.detector is not None and self.face is not None:
+            parts += [str(self.face.model_id), self.detector.detector_id]
+        return "+".join(parts)
+
+    def kinds_of(self, regions: Sequence[ProducerBox]) -> tuple[ItemKind, ...]:
+        return (*self.kinds, "region") if regions else self.kinds
+
+    def load(self) -> None:
+        """Take all models into memory."""
+        for model in (self.scene, self.detector, self.face):
+            if model is not None:
+                model.load()
+
+    def unload(self) -> None:
+        for model in (self.scene, self.detector, self.face):
+            if model is not None:
+                model.unload()
+
+    def see(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """One per picture, in the same order."""
+        scenes = self._scenes(pictures)
+        faces = self._faces(pictures)
+        regions = self._regions(pictures)
+        return [
+            Seen(kinds=tuple(kinds[index] for kinds in (scenes, faces, regions) if index in kinds))
+            for index in range(len(pictures))
+        ]
+
+    def _scenes(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
+        rows = self.scene.embed([picture.image for picture in pictures])
+        return {
+            index: SeenKind(kind="scene", items=(SeenItem(vector=encode_vector(row)),))
+            if _usable(row)
+            else SeenKind(kind="scene", error=_no_vector(1, "whole picture"))
+            for index, row in enumerate(rows)
+        }
+
+    def _faces(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
+        if self.detector is None or self.face is None:
+            return {}
+        found = self.detector.detect([picture.image for picture in pictures])
+        crops = [
+            crop
+            for index, detections in enumerate(found)
+            for crop in _face_crops(index, pictures[index].image, detections.faces, self.face)
+        ]
+        errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
+        return _with_vectors("face", range(len(pictures)), crops, self.face, errors)
+
+    def _regions(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
+        crops = [
+            crop for index, picture in enumerate(pictures) if picture.regions for crop in _region_crops(index, picture)
+        ]
+        wanted = [index for index, picture in enumerate(pictures) if picture.regions]
+        return _with_vectors("region", wanted, crops, self.scene, {})
+
+
+def _face_crops(index: int, image: Image, faces: Sequence[DetectedFace], embedder: FaceEmbedder) -> list[_Crop]:
+    """Aligned crops of all faces whose quantised box is one, the better of two with the same."""
+    crops: dict[Box, _Crop] = {}
+    for face in faces:
+        box = quantised(face.box)
+        if box in crops or not (box[0] < box[2] and box[1] < box[3]) or len(set(face.landmarks)) == 1:
+            continue
+        crop = aligned_face(image, face.landmarks, embedder.template, embedder.crop_size)
+        quality = face_quality(crop, face.landmarks, (image.shape[0], image.shape[1]), face.score)
+        crops[box] = _Crop(index, crop, box, quality, face)
+    return list(crops.values())
+
+
+def _region_crops(index: int, picture: Picture) -> list[_Crop]:
+    """What the producer's boxes show; one crop for boxes that are the same."""
+    height, width = picture.image.shape[:2]
+    crops: dict[Box, _Crop] = {}
+    for region in picture.regions:
+        x0, y0, x1, y1 = quantise(region.box)
+        left, top = x0 * width // BOX_STEPS, y0 * height // BOX_STEPS
+        right, bottom = -(-x1 * width // BOX_STEPS), -(-y1 * height // BOX_STEPS)
+        crop = np.ascontiguousarray(picture.image[top:bottom, left:right])
+        quality = min(1.0, min(crop.shape[:2]) / GOOD_REGION_PIXELS)
+        crops.setdefault(quantised(region.box), _Crop(index, crop, quantised(region.box), quality, label=region.label))
+    return list(crops.values())
+
+
+def _with_vectors(
+    kind: ItemKind, wanted: Sequence[int], crops: Sequence[_Crop], embedder: Embedder, errors: dict[int, str]
+) -> dict[int, SeenKind]:
+    """The crops' items by picture; every picture of `wanted` has an answer, be it an empty one."""
+    items: dict[int, list[SeenItem]] = {index: [] for index in wanted}
+    lost = dict.fromkeys(wanted, 0)
+    for crop, row in zip(crops, embedder.embed([crop.image for crop in crops]) if crops else (), strict=True):
+        if _usable(row):
+            items[crop.picture].append(_item(crop, row))
+        else:
+            lost[crop.picture] += 1
+    return {
+        index: SeenKind(
+            kind=kind,
+            items=tuple(items[index]),
+            error=errors.get(index) or (_no_vector(lost[index], kind) if lost[index] else None),
+        )
+        for index in wanted
+    }
+
+
+def _item(crop: _Crop, row: NDArray[np.float32]) -> SeenItem:
+    return SeenItem(
+        box=crop.box,
+        landmarks=None if crop.face is None else tuple((round(x, 5), round(y, 5)) for x, y in crop.face.landmarks),
+        score=None if crop.face is None else round(crop.face.score, 4),
+        quality=round(crop.quality, 4),
+        label=crop.label,
+        vector=encode_vector(row),
+    )
+
+
+def _usable(row: NDArray[np.float32]) -> bool:
+    return bool(np.isfinite(row).all() and row.any())
+
+
+def _no_vector(count: int, what: str) -> str:
+    return f"expected a finite vector that is not zero, found none for {count} x {what}: check the model"
