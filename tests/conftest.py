@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from rushes.infra.local_stack.errors import EngineMissing
 from rushes.infra.local_stack.kafka_container import KafkaHandle, local_kafka
@@ -27,6 +28,16 @@ def test_data() -> Path:
     if not place or not Path(place).is_dir():
         pytest.skip("set RUSHES_TEST_DATA to the folder of the evaluation data")
     return Path(place).resolve()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _structlog_to_logging() -> None:
+    """Sends the product's log lines where pytest sees them."""
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -151,11 +151,8 @@ class FaustEngine:
         consumer = self._apps[name].guarded
         position = await consumer.fetch_position(tp)
         pending = consumer.pending(tp)
-        return Lag(
-            in_hand=len(pending),
-            unread=max(end - position, 0),
-            next_offset=pending[0] if pending else position,
-        )
+        first = pending[0] if pending else position
+        return Lag(in_hand=len(pending), unread=max(end - first - len(pending), 0), next_offset=first)
 
     async def _publish(self, messages: Sequence[Message]) -> None:
         producer = next(iter(self._apps.values())).producer

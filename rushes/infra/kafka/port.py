@@ -58,7 +58,8 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far behind one partition is: records delivered and not settled, and records not yet read."""
+    """How far behind one partition is: records delivered and not settled, and records behind the first of them (or
+    behind the reader) that were not delivered yet. `next_offset` is the first that is not settled."""
 
     in_hand: int
     unread: int

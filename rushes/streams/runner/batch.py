@@ -98,6 +98,11 @@ class _Step(Generic[E]):
     deliveries: tuple[Delivery, ...]
     letter: DeadLetter | None = None
 
+    @property
+    def retry(self) -> Exception | None:
+        """The failure that another attempt may cure; a defect that a stage caught and passed on counts as one."""
+        return None if self.letter is not None else self.outcome.error
+
 
 class Batch(Generic[E]):
     """One batch; used once."""
@@ -214,7 +219,7 @@ class Batch(Generic[E]):
     async def _publish(self, attempt: _Attempt[E], steps: Sequence[_Step[E]]) -> None:
         """Deliver outcomes together, in order. What is behind a failed event of its key is dropped: both come again."""
         open_steps = [step for step in steps if not (step.work.settled or step.work.lane in attempt.waiting)]
-        if any(isinstance(step.outcome.error, TransientError) for step in open_steps[:-1]):
+        if any(step.retry is not None for step in open_steps[:-1]):
             for step in open_steps:
                 await self._publish(attempt, [step])
             return
@@ -230,9 +235,9 @@ class Batch(Generic[E]):
                 await self._try_again(attempt, open_steps[0].work, error)
             return
         for step in open_steps:
-            if isinstance(step.outcome.error, TransientError):
-                await self._try_again(attempt, step.work, step.outcome.error)
-            elif step.work.ended and (step.outcome.done or step.letter is not None):
+            if step.retry is not None:
+                await self._try_again(attempt, step.work, step.retry)
+            elif step.outcome.done or step.letter is not None:
                 step.work.settled = True
                 self._end(step.work.incoming.record, step.letter or step.outcome)
 

@@ -93,6 +93,10 @@ class BatchRunner(Generic[E]):
     def progress(self) -> Progress:
         return self._means.progress
 
+    @property
+    def metrics(self) -> Metrics:
+        return self._means.metrics
+
     async def handle(self, records: Sequence[Record], settle: Settle = lambda _: None) -> None:
         """Returns when every record is settled; `settle` is called with each as it is.
 
