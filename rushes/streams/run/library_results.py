@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
+from rushes.infra.blobs.port import BlobStore
 from rushes.infra.inventory import Inventory, SeenMedia
 from rushes.infra.results.rows import ClusterResult, FileResult, ItemResult, Results
-from rushes.processors.clustering.items import MediaState
+from rushes.processors.clustering.items import Item, MediaState
 from rushes.processors.clustering.library import Library
 from rushes.schemas.errors import UnsupportedMedia
 from rushes.schemas.ids import MediaId
 from rushes.schemas.media import MediaFacts
 from rushes.schemas.status import DeadLetter
+from rushes.streams.stages.split_manifest import MediaFolder
 
 NOT_MEDIA: Final = "not-media"
 """Code of a file that neither its name nor its bytes make a picture or a film: accounted for, and no failure."""
@@ -65,6 +67,23 @@ def results_of(
         if cluster.record is not None and cluster.members
     )
     return Results(items, clusters, tuple(files))
+
+
+def film_facts(blobs: BlobStore, library: Library | None) -> dict[str, MediaFacts]:
+    """What the containers say of the films in the library, as split noted it: frame rates for time codes."""
+    if library is None:
+        return {}
+    films = {item.media_id: item.media_version for item in library.items.values() if _in_film(item)}
+    found = {}
+    for media_id, version in films.items():
+        facts = MediaFolder(blobs, library.library_id, media_id).facts(version)
+        if facts is not None:
+            found[str(media_id)] = facts
+    return found
+
+
+def _in_film(item: Item) -> bool:
+    return item.record is not None and item.record.time_us is not None
 
 
 def _result(media: SeenMedia, state: MediaState | None, letter: DeadLetter | None) -> FileResult | None:

@@ -58,7 +58,7 @@ class Watcher(Protocol):
 
     def items_sorted(self, count: int) -> None: ...
 
-    def media_finished(self, media_id: str) -> None: ...
+    def media_finished(self, media_id: str, *, failed: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class Pipeline:
         *,
         library_id: LibraryId,
         journaled: Sequence[str],
+        next_offset: int,
         settings: Settings,
         watcher: Watcher,
     ) -> None:
@@ -106,7 +107,7 @@ class Pipeline:
         self._unfinished: set[str] = set()
         self._all_finished = asyncio.Event()
         self._lossy: set[str] = set()
-        self._next_offset = sum(1 for _ in journal.read(journal.partition_of(library_id)))
+        self._next_offset = next_offset
         self._in_flight = InFlight(frozenset({Channel.FRAMES.value}))
         self.letters: dict[MediaId, DeadLetter] = {}
 
@@ -191,6 +192,7 @@ class Pipeline:
             media_id=one.media_id,
             version=VERSION,
             uri=Path(one.paths[0]).absolute().as_uri(),
+            sha256=one.media_id,
             attributes={"paths": list(one.paths)},
         )
         event_id = EventId(derive("upload", self._library_id, one.media_id))
@@ -266,7 +268,7 @@ class Pipeline:
         if media_id in self._unfinished:
             self._unfinished.discard(media_id)
             self._window.release()
-            self._watcher.media_finished(media_id)
+            self._watcher.media_finished(media_id, failed=media_id in self.letters)
             if not self._unfinished:
                 self._all_finished.set()
 

@@ -104,33 +104,49 @@ class Owner:
     def _fold(
         self, partition: int, until: int, only: set[LibraryId] | None, skipped: dict[LibraryId, set[str]]
     ) -> dict[LibraryId, Library]:
-        """Fold the libraries of a partition; those in which an entry turns out to be skipped are folded again."""
-        libraries: dict[LibraryId, Library] = {}
-        again: set[LibraryId] = set()
-        for record in self._log.read(partition, 0, until):
-            entry = record.entry
-            if entry is None or (only is not None and entry.library_id not in only):
-                continue
-            library_id = LibraryId(entry.library_id)
-            library = libraries.get(library_id)
-            if library is None:
-                library = libraries[library_id] = Library(library_id, self._generation)
-                library.skipped |= skipped.get(library_id, set())
-            if isinstance(entry, EntrySkipped) and entry.skipped_entry_id in library.applied:
-                skipped.setdefault(library_id, set()).add(entry.skipped_entry_id)
-                again.add(library_id)
-            if library_id in again:
-                continue
-            try:
-                apply(library, entry)
-            except Exception:  # noqa: BLE001 - whatever it raised when it came, it raises here
-                # As when it came: the entry is passed over, and everything else of the library stands.
-                _log.warning("entry_skipped_in_replay", library_id=library_id, entry_id=entry.entry_id)
-                skipped.setdefault(library_id, set()).add(entry.entry_id)
-                again.add(library_id)
-        if again:
-            libraries.update(self._fold(partition, until, again, skipped))
-        return libraries
+        return fold_libraries(self._log, self._generation, partition, until, only=only, skipped=skipped)
+
+
+def fold_libraries(
+    log: LibraryLog,
+    generation: Generation,
+    partition: int,
+    until: int | None,
+    *,
+    only: set[LibraryId] | None,
+    skipped: dict[LibraryId, set[str]] | None = None,
+) -> dict[LibraryId, Library]:
+    """Fold the libraries of a partition (`only` these) from the beginning to offset `until`, or to the end.
+
+    Libraries in which an entry turns out to be skipped are folded again without it. Raises DependencyUnavailable.
+    """
+    skipped = skipped if skipped is not None else {}
+    libraries: dict[LibraryId, Library] = {}
+    again: set[LibraryId] = set()
+    for record in log.read(partition, 0, until):
+        entry = record.entry
+        if entry is None or (only is not None and entry.library_id not in only):
+            continue
+        library_id = LibraryId(entry.library_id)
+        library = libraries.get(library_id)
+        if library is None:
+            library = libraries[library_id] = Library(library_id, generation)
+            library.skipped |= skipped.get(library_id, set())
+        if isinstance(entry, EntrySkipped) and entry.skipped_entry_id in library.applied:
+            skipped.setdefault(library_id, set()).add(entry.skipped_entry_id)
+            again.add(library_id)
+        if library_id in again:
+            continue
+        try:
+            apply(library, entry)
+        except Exception:  # noqa: BLE001 - whatever it raised when it came, it raises here
+            # As when it came: the entry is passed over, and everything else of the library stands.
+            _log.warning("entry_skipped_in_replay", library_id=library_id, entry_id=entry.entry_id)
+            skipped.setdefault(library_id, set()).add(entry.entry_id)
+            again.add(library_id)
+    if again:
+        libraries.update(fold_libraries(log, generation, partition, until, only=again, skipped=skipped))
+    return libraries
 
 
 def item_row(library: Library, record: ClusterAssigned) -> ItemRow:

@@ -1,0 +1,57 @@
+"""The command `rushes` and how it ends: exit codes and errors that say what to do."""
+
+import os
+import sys
+from typing import Final
+
+import typer
+
+from rushes.schemas.errors import ConfigurationError, DependencyUnavailable, RushesError
+from rushes.streams.cli import bus, documents, feedback, folder, replay, topics, worker
+
+USAGE: Final = 2
+"""A setting or argument is wrong."""
+
+TRY_AGAIN: Final = 75
+"""A part that is needed does not answer (EX_TEMPFAIL)."""
+
+app = typer.Typer(
+    name="rushes",
+    help="Media sorted as it arrives: footage and photos become scenes and characters.",
+    epilog="Begin with `rushes demo`, then `rushes run FOLDER`. Settings are read from RUSHES_* variables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(folder.demo)
+app.command("run")(folder.run)
+app.add_typer(feedback.app, name="feedback")
+app.command("upload")(bus.upload)
+app.command("delete")(bus.delete)
+app.command("status")(bus.status)
+app.command("letters")(bus.letters)
+app.command("worker")(worker.worker)
+app.add_typer(topics.app, name="topics")
+app.command("replay")(replay.replay)
+app.add_typer(documents.app, name="contracts")
+
+
+def main() -> None:
+    """Run the command line; end with an exit code that tells."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _end(error, USAGE)
+    except DependencyUnavailable as error:
+        _end(error, TRY_AGAIN)
+    except RushesError as error:
+        _end(error, 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _end(error: RushesError, code: int) -> None:
+    typer.echo(f"rushes: {error}", err=True)
+    sys.exit(code)

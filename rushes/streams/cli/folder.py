@@ -1,0 +1,135 @@
+"""`rushes run` and `rushes demo`: the whole pipeline in one process, on files."""
+
+import sys
+import tempfile
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rushes.infra.settings import Settings
+    from rushes.streams.run.session import RunOutcome
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; the screen goes to stderr.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log of the stages.")]
+
+
+class ExitCode(IntEnum):
+    """How `rushes run` ends."""
+
+    SORTED = 0
+    SOME_FAILED = 1
+    INTERRUPTED = 130
+
+
+def run(
+    folder: Annotated[
+        Path, typer.Argument(help="What to sort, with all folders in it. Only read.", exists=True, file_okay=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the results go. Default: ./rushes-NAME_OF_FOLDER")
+    ] = None,
+    library: Annotated[str, typer.Option(help="Name of the library.")] = "local",
+    scene_model: Annotated[
+        str | None, typer.Option(help="`opencv` (no weights) or `onnx:FILE`; also RUSHES_MODELS__SCENE.")
+    ] = None,
+    face_model: Annotated[
+        str | None, typer.Option(help="`opencv` (no weights) or `onnx:FILE`; also RUSHES_MODELS__FACE.")
+    ] = None,
+    *,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Sort a folder of footage and photos into scenes and characters.
+
+    Results stay in OUT: a contact sheet (index.html), assignments.jsonl, clusters.json, failed.jsonl, keyframes and a
+    Milvus Lite store. Stop it at any moment and give the same command again: it finishes what is missing and redoes
+    nothing that is complete. A renamed file is known by its content.
+
+    Exit codes: 0 all media sorted, 1 some failed or only in part (see failed.jsonl), 2 wrong settings or folders,
+    75 an engine failed, 130 interrupted.
+    """
+    from rushes.infra.settings import Settings
+
+    settings = Settings()
+    named = {key: value for key, value in (("scene", scene_model), ("face", face_model)) if value is not None}
+    settings = settings.model_copy(update={"models": settings.models.model_copy(update=named)})
+    target = out if out is not None else Path(f"rushes-{folder.absolute().name}")
+    raise typer.Exit(_sort(folder, target, library, settings, as_json=as_json, verbose=verbose))
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where footage and results go.")] = Path("rushes-demo"),
+    *,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """See it work: footage made of photographs that installed packages ship becomes scenes and characters.
+
+    Renders a film with cuts, pans and recurring places and people, some photos and one broken file, and sorts them
+    as `rushes run` would, without services or downloads. Begins anew each time.
+    """
+    from rich.console import Console
+
+    from rushes.infra.demo_footage import render_demo
+    from rushes.infra.settings import Settings
+
+    console = Console(stderr=as_json)
+    footage, results = out / "footage", out / "results"
+    _clear(out)
+    with console.status("rendering footage from photographs of scikit-image and matplotlib"):
+        made = render_demo(footage)
+    console.print(f"Footage: {len(made)} files in {footage}, one of them broken on purpose.")
+    code = _sort(footage, results, "demo", Settings(), as_json=as_json, verbose=verbose)
+    raise typer.Exit(ExitCode.SORTED if code == ExitCode.SOME_FAILED else code)
+
+
+def _sort(folder: Path, out: Path, library: str, settings: "Settings", *, as_json: bool, verbose: bool) -> int:
+    from rich.console import Console
+
+    from rushes.infra.logging import configure_logging
+    from rushes.schemas.ids import LibraryId
+    from rushes.streams.run.out_folder import OutFolder
+    from rushes.streams.run.screen_watcher import ScreenWatcher
+    from rushes.streams.run.session import sort_folder
+    from rushes.streams.screens.progress import ProgressScreen
+    from rushes.streams.screens.summary import RunReport, print_summary, summary_json
+
+    configure_logging(settings.log_format, settings.log_level if verbose else "error")
+    console = Console(stderr=as_json)
+    with ProgressScreen(console) as screen:
+        outcome = sort_folder(folder, OutFolder(out), LibraryId(library), settings, ScreenWatcher(screen))
+    report = RunReport(outcome.summary, str(folder), out, outcome.seconds)
+    if as_json:
+        sys.stdout.write(summary_json(report) + "\n")
+    else:
+        print_summary(report, console)
+    if outcome.interrupted or outcome.unfinished:
+        console.print(f"Stopped with {outcome.unfinished} files to go: give the same command again to finish.")
+    return _exit_code(outcome)
+
+
+def _exit_code(outcome: "RunOutcome") -> int:
+    from rushes.streams.run.library_results import NOT_MEDIA
+
+    if outcome.interrupted:
+        return ExitCode.INTERRUPTED
+    troubled = any(file.status != "sorted" and file.error != NOT_MEDIA for file in outcome.files)
+    return ExitCode.SOME_FAILED if troubled or outcome.unfinished else ExitCode.SORTED
+
+
+def _clear(out: Path) -> None:
+    """Remove an earlier demo, in one step that a kill can't leave halfway in the way of the next."""
+    import shutil
+
+    from rushes.schemas.errors import ConfigurationError
+
+    if not out.exists():
+        return
+    if not {path.name for path in out.iterdir()} <= {"footage", "results"}:
+        raise ConfigurationError(f"{out} holds other things than an earlier demo: name another folder with --out")
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    out.rename(aside / "old")
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,83 @@
+"""The composition root: adapters to stages, by the settings. Workers and `rushes run` are wired here, and only here."""
+
+from functools import cache
+from typing import Any, NoReturn
+
+from rushes.infra.blobs.port import BlobStore
+from rushes.infra.cache.port import EmbeddingCache
+from rushes.infra.library_log.port import LibraryLog
+from rushes.infra.models import VisionModels, vision_models
+from rushes.infra.settings import Settings
+from rushes.infra.store.port import ItemStore
+from rushes.schemas.channels import Channel
+from rushes.schemas.errors import ConfigurationError
+from rushes.schemas.feedback import FeedbackGiven
+from rushes.schemas.ids import Generation
+from rushes.schemas.media import MediaDeleted, MediaUploaded
+from rushes.schemas.shots import MediaSplit, ShotSplit
+from rushes.streams.runner.worker import Role, run_worker, system_surroundings
+from rushes.streams.stage import Stage
+from rushes.streams.stages.cluster import ClusterStage
+from rushes.streams.stages.feedback import FeedbackStage
+
+
+def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> Stage[Any]:
+    """The stage `split`. `resend`: the transport forgets, so shots delivered to it before are sent again."""
+    from rushes.infra.media.decoder import MediaDecoder
+    from rushes.infra.media.fetch import Fetcher
+    from rushes.streams.stages.split import SplitStage
+
+    return SplitStage(
+        blobs=blobs, fetcher=Fetcher(settings.sources, settings.decode), decoder=MediaDecoder(settings.decode),
+        resend=resend,
+    )  # fmt: skip
+
+
+def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) -> Stage[Any]:
+    """The stage `embed`."""
+    from rushes.streams.stages.embed import EmbedStage
+
+    return EmbedStage(blobs=blobs, cache=cached, scene=models.scene, detector=models.detector, face=models.face)
+
+
+def cluster_stage(settings: Settings, log: LibraryLog, store: ItemStore, blobs: BlobStore) -> ClusterStage:
+    """The stage `cluster`."""
+    return ClusterStage(log, store, blobs, Generation(settings.generation))
+
+
+def run_role(name: str, settings: Settings) -> NoReturn:
+    """Run a role in this process until SIGTERM or a failure."""
+    from rushes.infra.blobs.opening import open_blob_store
+    from rushes.infra.cache.opening import open_cache
+    from rushes.infra.kafka.engine import FaustEngine
+    from rushes.infra.library_log.kafka import KafkaLibraryLog
+
+    @cache
+    def log() -> LibraryLog:
+        return KafkaLibraryLog(settings.kafka, source=f"rushes/{name}")
+
+    def role() -> Role[Any]:
+        blobs = open_blob_store(settings.blobs)
+        match name:
+            case "split":
+                stage = split_stage(settings, blobs, resend=False)
+                return Role(stage, (Channel.MEDIA_UPLOADED,), (MediaUploaded, MediaDeleted))
+            case "embed":
+                stage = embed_stage(vision_models(settings.models), blobs, open_cache(settings.redis))
+                return Role(stage, (Channel.FRAMES,), (ShotSplit, MediaSplit))
+            case "feedback":
+                return Role(FeedbackStage(), (Channel.FEEDBACK,), (FeedbackGiven,))
+            case "cluster":
+                cluster = cluster_stage(settings, log(), open_store(settings), blobs)
+                return Role(cluster, (Channel.LIBRARY_LOG,), cluster.accepts)
+            case _:
+                raise ConfigurationError(f"expected a role (split, embed, feedback, cluster), found {name!r}")
+
+    run_worker(settings, role, log, lambda: FaustEngine(settings.kafka, settings.runner.drain_s), system_surroundings())
+
+
+def open_store(settings: Settings) -> ItemStore:
+    """The item store."""
+    from rushes.infra.store.milvus import MilvusStore
+
+    return MilvusStore(settings.milvus)
