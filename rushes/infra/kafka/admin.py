@@ -23,6 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its documen
     TopicMetadata,
 )
 
+from rushes.infra.kafka.answers import explained
 from rushes.infra.kafka.topics import TopicSpec, topic_spec, topic_specs
 from rushes.infra.settings import KafkaSettings
 from rushes.schemas.channels import Channel
@@ -35,22 +36,6 @@ SEEN_WITHIN_S: Final = 60.0
 """Until new partitions have leaders in every broker's metadata; below a second, but for a cluster that just started."""
 
 _POLL_EVERY_S: Final = 0.1
-
-_REFUSALS: Final = frozenset(
-    {
-        KafkaError.INVALID_REPLICATION_FACTOR,
-        KafkaError.INVALID_PARTITIONS,
-        KafkaError.INVALID_CONFIG,
-        KafkaError.INVALID_REQUEST,
-        KafkaError.POLICY_VIOLATION,
-        KafkaError.TOPIC_EXCEPTION,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-    }
-)
-"""Answers that no repetition changes."""
 
 T = TypeVar("T")
 
@@ -148,7 +133,7 @@ def _create(admin: AdminClient, specs: Sequence[TopicSpec]) -> set[str]:
             created.add(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else created it meanwhile
-                raise explained(error, f"create the topic {name}") from error
+                raise explained(error.args[0], f"create the topic {name}") from error
     return created
 
 
@@ -248,24 +233,16 @@ def _topics(admin: AdminClient) -> dict[str, TopicMetadata]:
     try:
         return dict(admin.list_topics(timeout=ANSWER_WITHIN_S).topics)
     except KafkaException as error:
-        raise explained(error, "tell its metadata") from error
+        raise explained(error.args[0], "tell its metadata") from error
 
 
 def _answer(future: "concurrent.futures.Future[T]", what: str) -> T:
     try:
         return future.result(ANSWER_WITHIN_S + 1)
     except KafkaException as error:
-        raise explained(error, what) from error
+        raise explained(error.args[0], what) from error
     except concurrent.futures.TimeoutError as error:
         raise DependencyUnavailable(f"Kafka did not {what} within {ANSWER_WITHIN_S:.0f} s") from error
-
-
-def explained(error: KafkaException, what: str) -> ConfigurationError | DependencyUnavailable:
-    """The client's error in our tree; `what` completes "Kafka did not ..."."""
-    said = error.args[0]
-    if said.code() in _REFUSALS:
-        return ConfigurationError(f"Kafka refused to {what}: {said.str()} ({said.name()}); change the settings")
-    return DependencyUnavailable(f"Kafka did not {what}: {said.str()} ({said.name()})")
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from rushes.infra.kafka.admin import ANSWER_WITHIN_S, explained
+from rushes.infra.kafka.admin import ANSWER_WITHIN_S
+from rushes.infra.kafka.answers import explained
 from rushes.infra.kafka.topics import topic_specs
+from rushes.infra.kafka.watermarks import watermarks
 from rushes.infra.settings import KafkaSettings
 from rushes.schemas.channels import Channel
-from rushes.schemas.errors import DependencyUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def consumer_lag(kafka: KafkaSettings, group: str, channels: Collection[Channel]
             if channels or place.offset >= 0 or place.error is not None
         ]
     except KafkaException as error:
-        raise explained(error, f"tell the lag of group {group}") from error
+        raise explained(error.args[0], f"tell the lag of group {group}") from error
     finally:
         consumer.close()
 
@@ -54,9 +55,6 @@ def _places(consumer: Consumer, kafka: KafkaSettings, channels: Collection[Chann
 def _lag(consumer: Consumer, place: TopicPartition) -> PartitionLag:
     if place.error is not None:
         raise KafkaException(place.error)
-    watermarks = consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN_S)
-    if watermarks is None:
-        raise DependencyUnavailable(f"Kafka did not tell the offsets of {place.topic} within {ANSWER_WITHIN_S:.0f} s")
-    first, end = watermarks
+    first, end = watermarks(consumer, place, ANSWER_WITHIN_S)
     committed = place.offset if place.offset >= 0 else None
     return PartitionLag(place.topic, place.partition, committed, end, max(0, end - max(first, committed or 0)))
