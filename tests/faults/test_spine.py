@@ -195,6 +195,9 @@ def test_twenty_faults_lose_nothing_and_double_nothing(
     assert {item: last[item].revision for item in last} == {item: newest[item].revision for item in newest}
     assert last == newest
 
+    for item, feedback in expected.pinned.items():
+        assert (newest[item].pinned, newest[item].cause.feedback_id) == (True, feedback)
+
     letters = system.letters()
     assert len({letter.letter_id for letter in letters}) == expected.bad_events
     assert Counter(letter.stage for letter in {one.letter_id: one for one in letters}.values()) == {

@@ -48,6 +48,8 @@ class Expected:
     failed_media: set[tuple[str, str]] = field(default_factory=set)
     scene_items: dict[tuple[str, str], str] = field(default_factory=dict)
     """The item that every complete photo must have."""
+    pinned: dict[str, str] = field(default_factory=dict)
+    """item -> the feedback that moved it."""
 
 
 class Workload:
@@ -149,9 +151,12 @@ class Workload:
         return Event("media-uploaded", f"{library}/{media}".encode(), json.dumps(body).encode())
 
     def _feedback(self, number: int, key: tuple[str, str]) -> Event:
-        library, _ = key
+        library, media = key
         item = self.expected.scene_items[key]
-        change: dict[str, object] = {"action": "move", "items": [{"item_id": item}], "to_cluster_id": None}
+        self.expected.pinned[item] = f"feedback-{number}"
+        anchor = {"media_id": media, "kind": "scene", "time_us": None, "box": None}
+        ref = {"item_id": item, "anchor": anchor} if number % 2 else {"anchor": anchor}
+        change: dict[str, object] = {"action": "move", "items": [ref], "to_cluster_id": None}
         body = {
             "type": "FeedbackGiven",
             "schema_version": 1,
