@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rushes.infra.results.rows import ClusterResult, FileResult, ItemResult, Results
 from rushes.schemas import ids
-from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Neighbour
+from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Neighbour, Thresholds
 from rushes.schemas.media import MediaFacts, Rational, Timecode
 from rushes.schemas.revision import Revision
 
@@ -55,6 +55,7 @@ def cluster(cluster_id: str, kind: str, size: int, **changes) -> ClusterResult:
 
 
 KITCHEN, STREET, ANNA, BEN = (some_id(name) for name in ("kitchen", "street", "anna", "ben"))
+FIXED = Thresholds(join=0.85, join_in_scene=0.75, found=0.5)
 LEFT, RIGHT = (0.125, 0.25, 0.25, 0.5), (0.5, 0.25, 0.75, 0.625)
 
 
@@ -66,7 +67,18 @@ def small_library(out: Path | None = None) -> Results:
         item("film", 40_000, cluster=KITCHEN, out=out),
         item("film", 4_000_000, cluster=STREET, out=out),
         item("photo", None, cluster=STREET, path="photo.jpg", out=out),
-        item("film", 0, kind="face", cluster=ANNA, scene=KITCHEN, box=LEFT, out=out, nearest=near_ben),
+        item(
+            "film",
+            0,
+            kind="face",
+            cluster=ANNA,
+            scene=KITCHEN,
+            box=LEFT,
+            out=out,
+            nearest=near_ben,
+            thresholds=FIXED,
+            margin=0.266,
+        ),
         item("film", 0, kind="face", cluster=BEN, scene=KITCHEN, box=RIGHT, out=out),
         item("film", 4_000_000, kind="face", cluster=ANNA, scene=STREET, box=LEFT, out=out, nearest=near_ben),
         item("photo", None, kind="face", cluster=None, scene=STREET, box=RIGHT, path="photo.jpg", out=out),

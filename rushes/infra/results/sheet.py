@@ -22,6 +22,7 @@ from rushes.infra.results.pictures import Links
 from rushes.infra.results.rows import FileResult, ItemResult
 from rushes.infra.results.summary import Summary
 from rushes.infra.results.timecode import time_label
+from rushes.schemas.decisions import Thresholds
 from rushes.schemas.event import KINDS
 
 ITEMS_PER_PART: Final = 500
@@ -41,6 +42,8 @@ CORRECTIONS: Mapping[str, str] = {
 
 PartKind = Literal["items", "clusters", "files"]
 _PARTS_FOLDER = "sheet"
+_SCRIPTS = ("text.js", "data.js", "cards.js", "views.js", "detail.js", "main.js")
+"""In the order of loading: each uses the names of those before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,17 @@ def write_sheet(out: Path, catalogue: Catalogue, summary: Summary, title: str) -
     folder.mkdir(parents=True, exist_ok=True)
     links = Links(out)
     style = _asset("sheet.css")
-    script = _asset("sheet.js")
+    scripts = [_asset(name) for name in _SCRIPTS]
     names: dict[PartKind, list[str]] = {"items": [], "clusters": [], "files": []}
-    kept = {style.name, script.name}
-    _put(folder, style)
-    _put(folder, script)
+    kept: set[str] = set()
+    for asset in (style, *scripts):
+        _put(folder, asset)
+        kept.add(asset.name)
     for kind, part in _parts(links, catalogue, summary):
         _put(folder, part)
         names[kind].append(part.name)
         kept.add(part.name)
-    page = _page(style.name, script.name, _head(links, catalogue, summary, title, names))
+    page = _page(style.name, [script.name for script in scripts], _head(links, catalogue, summary, title, names))
     index = out / "index.html"
     write_atomically(index, page)
     for stale in folder.iterdir():
@@ -90,11 +94,11 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
-def _page(style: str, script: str, head: str) -> bytes:
+def _page(style: str, scripts: Sequence[str], head: str) -> bytes:
     template = files("rushes.infra.results").joinpath("page", "index.html").read_text("utf-8")
     for mark, value in (
         ("@STYLE@", f"{_PARTS_FOLDER}/{style}"),
-        ("@SCRIPT@", f"{_PARTS_FOLDER}/{script}"),
+        ("@SCRIPTS@", "\n".join(f'<script src="{_PARTS_FOLDER}/{script}"></script>' for script in scripts)),
         ("@DATA@", head),
     ):
         template = template.replace(mark, value, 1)
@@ -183,8 +187,8 @@ class _Table:
 
 
 def _items_part(catalogue: Catalogue, places: range, mates: Mapping[str, Sequence[int]], links: Links) -> JsonValue:
-    """Rows by column, in the order that `sheet.js` reads (`ITEM_COLUMNS` there)."""
-    folders, models = _Table(), _Table()
+    """Rows by column, in the order that `data.js` reads (`ITEM_COLUMNS` there)."""
+    folders, models, thresholds = _Table(), _Table(), _Table()
     media: dict[str, int] = {}
     paths: list[JsonValue] = []
     rows: list[JsonValue] = []
@@ -218,9 +222,22 @@ def _items_part(catalogue: Catalogue, places: range, mates: Mapping[str, Sequenc
                 models.place(assigned.model_id),
                 assigned.frame_id,
                 assigned.pinned,
+                None if assigned.margin is None else round(assigned.margin, 3),
+                None if assigned.thresholds is None else thresholds.place(_wording(assigned.thresholds)),
             ]
         )
-    return {"media": paths, "folders": folders.rows(), "models": models.rows(), "rows": rows}
+    return {
+        "media": paths,
+        "folders": folders.rows(),
+        "models": models.rows(),
+        "thresholds": thresholds.rows(),
+        "rows": rows,
+    }
+
+
+def _wording(thresholds: Thresholds) -> str:
+    in_scene = f", {thresholds.join_in_scene:.2f} within its scene" if thresholds.join_in_scene is not None else ""
+    return f"joins from {thresholds.join:.2f}{in_scene}; new below {thresholds.found:.2f}"
 
 
 def _split(link: str | None, folders: _Table) -> JsonValue:
@@ -231,7 +248,7 @@ def _split(link: str | None, folders: _Table) -> JsonValue:
 
 
 def _cluster_row(cluster: CatalogueCluster, links: Links) -> JsonValue:
-    """In the order that `sheet.js` reads (`CLUSTER_COLUMNS` there)."""
+    """In the order that `data.js` reads (`CLUSTER_COLUMNS` there)."""
     cover = cluster.cover
     return [
         cluster.cluster_id,

@@ -147,6 +147,44 @@ def test_a_character_is_found_within_a_scene(page, sheet):
     assert page.js("document.querySelectorAll('a.card[data-item]').length") == 1
 
 
+def test_the_detail_says_what_the_similarity_was_held_against(page, sheet):
+    page.open(sheet, "#/search/Anna")
+    page.js("document.querySelector('a.card').click()")
+    page.until("document.querySelector('a.card[data-item]')")
+    places = page.js("[...document.querySelectorAll('a.card[data-item]')].map(a => a.getAttribute('href'))")
+    shown = []
+    for place in places:
+        page.open(sheet, place)
+        page.until("document.querySelector('dialog[open]')")
+        shown.append(text(page, "dialog dl"))
+    assert any("0.266 above the next" in one and "joins from 0.85, 0.75 within its scene" in one for one in shown)
+
+
+def test_escape_goes_up_a_step_and_never_out_of_the_sheet(page, sheet):
+    page.open(sheet, f"#/search/{BEN}")
+    page.js("document.querySelector('a.card').click()")
+    page.until("location.hash.startsWith('#/cluster/')")
+    page.until("document.querySelector('main h1').innerText.includes('Character')")
+    for view in ("#/characters", "#/"):
+        page.press("Escape")
+        page.until(f"location.hash === {json.dumps(view)}")
+    page.press("Escape")
+    assert page.js("location.hash") == "#/"
+
+
+def test_a_crowded_scene_shows_all_its_characters(chromium, tmp_path):
+    boxes = [(x / 16, y / 16, (x + 1) / 16, (y + 1) / 16) for x in range(16) for y in range(6)]
+    crowd = [item("film", 0, kind="face", cluster=some_id(str(b)), scene=KITCHEN, box=b) for b in boxes]
+    write_results(tmp_path, Results((item("film", 0, cluster=KITCHEN), *crowd)))
+    chromium.open(tmp_path / "index.html", "#/cluster/0")
+    assert "All 96" in text(chromium, "main")
+    total = 0
+    for page in (1, 2):
+        chromium.open(tmp_path / "index.html", f"#/links/0/{page}")
+        total += chromium.js("document.querySelectorAll('.grid a.card').length")
+    assert total == 96
+
+
 def test_a_phone_shows_it_without_scrolling_sideways(chromium, sheet):
     chromium.size(390, 844, mobile=True)
     for view in ("", "#/characters", "#/files", "#/cluster/0!0"):
