@@ -14,6 +14,7 @@ used here are theirs.
 """
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
@@ -38,6 +39,9 @@ COMMIT_WITHIN_S: Final = 5.0
 """A commit takes milliseconds; past this the coordinator is away, and the records will be delivered again."""
 
 log = structlog.get_logger(__name__)
+
+FAUST_LOG: Final = logging.getLogger("faust.guarded")
+"""Faust names a service's logger after the module of its class; its lines are to stay Faust's."""
 
 _unended: Final[set[asyncio.Task[None]]] = set()
 """Calls into the consumer's thread that took too long; asyncio itself keeps only weak references to tasks."""
@@ -72,6 +76,8 @@ def _calm(client: Any) -> None:  # Any: aiokafka has no types
 
 
 class GuardedConsumerThread(driver.AIOKafkaConsumerThread):
+    logger = FAUST_LOG
+
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - read by its start(); no setting leads there
@@ -97,6 +103,7 @@ class GuardedConsumer(driver.Consumer):
     """Commits never pass a record that was delivered and is not settled."""
 
     _thread: GuardedConsumerThread
+    logger = FAUST_LOG
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: passed through to Faust
         self._pending: defaultdict[TP, dict[int, Message]] = defaultdict(dict)
@@ -187,6 +194,8 @@ class GuardedConsumer(driver.Consumer):
 
 
 class GuardedProducer(driver.Producer):
+    logger = FAUST_LOG
+
     def _settings_extra(self) -> dict[str, object]:
         return {**super()._settings_extra(), "enable_idempotence": True}
 
@@ -239,6 +248,8 @@ class GuardedApp(faust.App):
     `on_assigned` runs beside the rebalance, for the group does not wait with heartbeats for it; `ready` tells when it
     has ended. `on_revoked` runs within the rebalance.
     """
+
+    logger = FAUST_LOG
 
     def __init__(
         self,

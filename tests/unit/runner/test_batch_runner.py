@@ -16,8 +16,7 @@ from rushes.schemas.errors import (
     InputUnavailable,
     LimitExceeded,
 )
-from rushes.schemas.feedback import Confirm, FeedbackGiven, ItemRef
-from rushes.schemas.ids import ItemId
+from rushes.schemas.feedback import FeedbackGiven, Undo
 from rushes.streams.runner.errors import Fatal, StageExited
 from rushes.streams.stage import Incoming, Outcome
 from tests.runner_fakes import FakeTime, MemoryOutlet, StageBy, echo, failing, record, running
@@ -52,7 +51,7 @@ async def test_bytes_that_are_no_event_become_a_letter_and_leave_their_neighbour
 
 async def test_an_event_of_a_type_that_the_stage_does_not_take_becomes_a_letter_that_names_both() -> None:
     feedback = FeedbackGiven(
-        library_id="lib", feedback_id="f", actor="a", change=Confirm(items=(ItemRef(item_id=ItemId("0" * 8 + "-0000-0000-0000-" + "0" * 12)),))
+        library_id="lib", feedback_id="f", actor="a", change=Undo(feedback_id="e")
     )  # fmt: skip
     outlet, _ = await handled(failing({}), [record(0, value=encode(feedback))])
     assert "FeedbackGiven" in outlet.letters[0].reason
@@ -147,9 +146,8 @@ async def test_a_dependency_that_is_back_in_time_costs_no_event() -> None:
 
 async def test_a_dependency_that_stays_away_ends_the_batch_and_neither_blames_nor_settles_its_events() -> None:
     outlet, settled = MemoryOutlet(), []
-    with running(failing({"m0": [AWAY] * 99}, raised=True), outlet) as runner:
-        with pytest.raises(DependencyUnavailable):
-            await runner.handle([record(0), record(1)], settled.append)
+    with running(failing({"m0": [AWAY] * 99}, raised=True), outlet) as runner, pytest.raises(DependencyUnavailable):
+        await runner.handle([record(0), record(1)], settled.append)
     assert not outlet.outputs
     assert not settled
 
@@ -236,9 +234,8 @@ async def test_what_no_attempt_would_cure_is_raised_and_settles_nothing(error: B
         yield
 
     outlet, settled = MemoryOutlet(), []
-    with running(StageBy(process), outlet) as runner:
-        with pytest.raises((type(error), StageExited)):
-            await runner.handle([record(0)], settled.append)
+    with running(StageBy(process), outlet) as runner, pytest.raises((type(error), StageExited)):
+        await runner.handle([record(0)], settled.append)
     assert not outlet.outputs
     assert not settled
 
@@ -248,9 +245,8 @@ async def test_a_letter_that_cannot_be_delivered_ends_the_process_rather_than_th
         raise LimitExceeded("too large")
 
     settled: list = []
-    with running(failing({}), MemoryOutlet(before)) as runner:
-        with pytest.raises(Fatal, match="dead letter"):
-            await runner.handle([record(0, value=b"?")], settled.append)
+    with running(failing({}), MemoryOutlet(before)) as runner, pytest.raises(Fatal, match="dead letter"):
+        await runner.handle([record(0, value=b"?")], settled.append)
     assert not settled
 
 
