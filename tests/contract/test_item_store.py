@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 from pymilvus import DataType, MilvusClient
 
+from rushes.infra.local_stack.milvus_server import MilvusServer
 from rushes.infra.settings import MilvusSettings
 from rushes.infra.store.milvus import MilvusStore
 from rushes.infra.store.naming import collection_name
@@ -28,6 +30,8 @@ from rushes.schemas.errors import (
 )
 from rushes.schemas.ids import LibraryId
 
+T = TypeVar("T")
+
 
 def search_until(store: ItemStore, library, space, probes, k: int, wanted: Callable[[list], bool]):
     """Search sees a write a little later (Bounded): wait for it, with a deadline."""
@@ -36,6 +40,18 @@ def search_until(store: ItemStore, library, space, probes, k: int, wanted: Calla
         hits = store.search(library, space, probes, k)
         if wanted(hits) or time.monotonic() > deadline:
             return hits
+
+
+def until_answered(call: Callable[[], T]) -> T:
+    """What a caller does: it retries what is transient, here for a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return call()
+        except DependencyUnavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(error.retry_after_s)
 
 
 def test_what_is_written_is_read_back_as_it_was(store, rows, items_of):
@@ -281,6 +297,30 @@ def test_a_writer_killed_at_any_moment_leaves_every_acknowledged_row(store_place
     assert fresh <= set(found)
     assert [row.record.revision.n for row in store.clusters(rows.library, rows.space())] in ([last], [last + 1])
     store.close()
+
+
+@pytest.mark.milvus
+def test_a_server_that_is_killed_under_a_store_loses_nothing_and_is_used_again(
+    milvus_server, engine_cache, tmp_path, rows, items_of
+):
+    server = MilvusServer(tmp_path / "milvus", cache=engine_cache).start()
+    store = MilvusStore(MilvusSettings(uri=server.uri, timeout_s=5))
+    written = [rows.item(number) for number in range(300)]
+    store.upsert(written, [])
+
+    server.kill()
+    with pytest.raises(DependencyUnavailable):
+        store.upsert([rows.item(0, revision=2)], [])
+    with pytest.raises(DependencyUnavailable):
+        list(store.items(rows.library, rows.space()))
+    server.start()
+    until_answered(lambda: store.upsert([rows.item(0, revision=2)], []))
+    found = until_answered(lambda: items_of(store, rows.library, rows.space()))
+
+    expected = {row.record.item_id: row.record for row in [*written, rows.item(0, revision=2)]}
+    assert {key: row.record for key, row in found.items()} == expected
+    store.close()
+    server.kill()
 
 
 def test_concurrent_writers_lose_nothing(store_place, rows, items_of):

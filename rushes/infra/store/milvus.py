@@ -148,8 +148,10 @@ class MilvusStore:
         return [[_hit(library_id, raw) for raw in of_probe] for of_probe in hits]
 
     def close(self) -> None:
+        """Let go of Milvus; a later call connects again."""
         self._connection.close()
         self._opened.clear()
+        self._known = KnownRows()
 
     def _write(self, table: Table, space: Space, rows: Sequence[StoredRow]) -> None:
         name = self._open(table, space, create=True)
@@ -271,7 +273,7 @@ class MilvusStore:
             with translated(f"{doing} in {name}"):
                 yield
         except CollectionGone:
-            _log.warning("collection is gone; it is made again, and to be verified against the log", collection=name)
+            _log.warning("collection is gone or not loaded; opened again by the next call", collection=name)
             self._opened.discard(name)
             self._known.forget(name)
             raise
