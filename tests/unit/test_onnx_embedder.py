@@ -90,6 +90,12 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
         OnnxEmbedder(tmp_path / "nowhere.onnx", threads=1)
 
 
+def test_a_model_that_fails_on_a_picture_is_refused_by_name(tmp_path):
+    model = embedder(tmp_path, {"size": [2, 2]}, size=None)  # smaller than its first kernel
+    with pytest.raises(ConfigurationError, match=r"tiny\.onnx"):
+        model.load()
+
+
 def test_an_output_that_is_not_there_is_refused_with_what_there_is(tmp_path):
     model = embedder(tmp_path, {"output": "logits"})
     with pytest.raises(ConfigurationError, match="logits"):

@@ -1,7 +1,8 @@
 """Any embedder in an ONNX file, on the CPU. Its input's layout, size and batch are read from the file itself."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -108,24 +109,13 @@ def _weights_hash(model_file: Path) -> str:
 
 def _load(model_file: Path, how: Preprocessing, default_size: tuple[int, int], threads: int) -> _Loaded:
     import onnxruntime  # noqa: PLC0415 - half a second, and only where an ONNX model is used
-    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - as above
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: its warnings are about graph details that no operator can act on
-    try:
+    options.log_severity_level = 4  # fatal only: what it would log is in the error that it raises
+    with _refused_by_name(model_file):
         session = onnxruntime.InferenceSession(str(model_file), options, providers=["CPUExecutionProvider"])
-    except (
-        state.Fail,
-        state.InvalidProtobuf,
-        state.InvalidGraph,
-        state.InvalidArgument,
-        state.NotImplemented,
-    ) as error:
-        raise ConfigurationError(
-            f"expected an ONNX embedder at {model_file}, found a file that fails: {error}"
-        ) from error
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in FLOATS:
         found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
@@ -138,8 +128,28 @@ def _load(model_file: Path, how: Preprocessing, default_size: tuple[int, int], t
     fixed_batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
     dtype = FLOATS[inputs[0].type]
     blank = np.zeros((fixed_batch or 1, 3, *size) if channels_first else (fixed_batch or 1, *size, 3), dtype)
-    output_name, dim = _vector_output(model_file, session, inputs[0].name, blank, how)
+    with _refused_by_name(model_file):
+        output_name, dim = _vector_output(model_file, session, inputs[0].name, blank, how)
     return _Loaded(session, inputs[0].name, output_name, size, channels_first, fixed_batch, dtype, dim)
+
+
+@contextmanager
+def _refused_by_name(model_file: Path) -> Iterator[None]:
+    """Turns onnxruntime's own errors into one that names the file."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - loaded by now
+
+    try:
+        yield
+    except (
+        state.Fail,
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.InvalidArgument,
+        state.NotImplemented,
+        state.RuntimeException,
+        state.NoSuchFile,
+    ) as error:
+        raise ConfigurationError(f"expected an ONNX embedder at {model_file}, found one that fails: {error}") from error
 
 
 def _channels_first(model_file: Path, shape: Sequence[int | str | None], how: Preprocessing) -> bool:
@@ -164,7 +174,7 @@ def _vector_output(
     for name, value in zip(names, session.run(names, {input_name: blank}) if names else [], strict=True):
         dim = int(np.prod(value.shape[1:])) if value.ndim >= 2 else 0
         shapes.append(f"{name} {value.shape}")
-        if value.shape[0] == len(blank) and max(value.shape[1:], default=0) == dim and 0 < dim <= MAX_DIM:
+        if 0 < dim <= MAX_DIM and len(value) == len(blank) and max(value.shape[1:]) == dim:
             return name, dim
     wanted = f"an output {how.output!r}" if how.output else "an output"
     raise ConfigurationError(

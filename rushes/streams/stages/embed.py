@@ -106,6 +106,10 @@ class EmbedStage:
                 do="set RUSHES_MODELS__FACE=onnx:FILE to a face embedder in ONNX format",
             )
 
+    def load(self) -> None:
+        """Take the models into memory now rather than at the first picture. Raises ConfigurationError."""
+        self._vision.load()
+
     def process(self, batch: Sequence[Source]) -> Iterator[Outcome[ShotSplit | MediaSplit]]:
         """Outcomes in the order of the batch, as soon as each is ready."""
         works = [_Work(source, [None] * len(_frames(source))) for source in batch]
@@ -188,6 +192,12 @@ class EmbedStage:
             task.work.seen[task.index] = seen
             if genuine:
                 keep[task.key] = seen
+            else:
+                log.warning(
+                    "a keyframe is not the one that split described: embedded as found, not cached",
+                    uri=task.keyframe.image_uri,
+                    sha256=task.keyframe.sha256,
+                )
         self.cache.keep(keep)
 
     def _settle(self, waiting: deque[_Work]) -> Iterator[Outcome[ShotSplit | MediaSplit]]:
