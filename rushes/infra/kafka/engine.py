@@ -234,7 +234,7 @@ class FaustEngine:
             consumer_max_fetch_size=FETCH_BYTES,
             producer_acks=-1,
             producer_request_timeout=SEND_WITHIN_S,
-            producer_linger_ms=5,
+            producer_linger_ms=0,  # every send is awaited: lingering only delays it (6.5 against 0.7 ms a send)
             producer_max_batch_size=256 * 1024,
             producer_max_request_size=LETTER_MAX_BYTES + 64 * 1024,
         )

@@ -20,7 +20,7 @@ def child_traceparent(cause: Envelope, event_id: EventId) -> str:
     """Trace of an event that `cause` led to. A cause without a (valid) trace begins one of its own.
 
     >>> child_traceparent(Envelope(EventId("e"), traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01"), EventId("o"))
-    '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-4ecd0d00bc2a7bd7-01'
+    '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-31952235cdab262e-01'
     """
     found = _TRACEPARENT.match(cause.traceparent or "")
     if found and found[1] != _NO_TRACE and found[2] != _NO_SPAN:
