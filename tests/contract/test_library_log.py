@@ -351,3 +351,15 @@ def test_what_is_read_is_what_was_appended(place: Place, batches: list[list[LogE
 
 def _partitions(log: LibraryLog) -> set[int]:
     return {log.partition_of(LibraryId(library)) for library in ("a", "b", "c")}
+
+
+def test_several_entries_of_the_largest_size_fit_one_append(place: Place) -> None:
+    log = place.open()
+    sent = [
+        EntrySkipped(
+            library_id="a", entry_id=str(uuid.uuid4()), skipped_entry_id=str(uuid.uuid4()), code="c", reason="x" * size
+        )
+        for size in (523_000, 523_500, 400_000, 523_000, 10, 523_000)
+    ]
+    log.append(sent)
+    assert told(log, "a") == sent

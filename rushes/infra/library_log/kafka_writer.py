@@ -88,8 +88,7 @@ class KafkaWriter:
         """Drops what is not acknowledged, and the producer. A later delivery opens a fresh one."""
         producer, self._open = self._open, None
         if producer is not None:
-            producer.purge()
-            producer.poll(0)
+            producer.purge(in_queue=True, in_flight=False)  # what is in flight goes with the producer
 
     def _producer(self) -> Producer:
         if self._open is None:
