@@ -4,6 +4,9 @@
 const PAGE = 60;
 const STRIP = 24;
 const SEARCH_HITS = 200;
+const NOISE_WORDS = {
+  scene: ["frame", "frames"], face: ["face", "faces"], person: ["body", "bodies"], region: ["region", "regions"],
+};
 
 const plural = { scene: "scenes", face: "characters", person: "bodies", region: "regions" };
 const styleOf = (kind) => (kind.kind === "scene" ? "wide" : "square");
@@ -25,8 +28,8 @@ async function overview() {
     fact(D.kinds[1].count, "character", "characters", "#/characters"),
     fact(noiseTotal(), "in noise", "in noise", "#/noise"),
     fact(D.files.sorted, "file sorted", "files sorted"),
-    fact(D.files.partial, "file partial", "files partial", "#/files"),
-    fact(D.files.failed, "file failed", "files failed", "#/files", D.files.failed > 0)));
+    D.files.partial ? fact(D.files.partial, "file partial", "files partial", "#/files") : null,
+    D.files.failed ? fact(D.files.failed, "file failed", "files failed", "#/files", true) : null));
   for (const name of ["scene", "face", "person", "region"]) {
     const kind = D.kinds.find((k) => k.kind === name);
     if (!kind.count && (name === "person" || name === "region")) continue;
@@ -38,7 +41,7 @@ async function overview() {
         ? el("a", { class: "button", href: `#/${plural[name]}` }, `All ${number.format(kind.count)} ${plural[name]}`) : null));
   }
   if (noiseTotal()) {
-    const first = D.kinds.filter((k) => k.noise[1]).map((k) => count(k.noise[1], k.kind, k.kind === "face" ? "faces" : `${k.kind}s`));
+    const first = D.kinds.filter((k) => k.noise[1]).map((k) => count(k.noise[1], ...NOISE_WORDS[k.kind]));
     parts.push(section("Noise bucket", `${first.join(", ")}: not sure enough to group, promoted when others like them come`,
       null, el("a", { class: "button", href: "#/noise" }, "Look at them")));
   }
