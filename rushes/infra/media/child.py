@@ -30,7 +30,7 @@ from rushes.infra.media.messages import (
 )
 from rushes.infra.media.photos import decode_photo
 from rushes.infra.settings import DecodeLimits
-from rushes.schemas.errors import DamagedMedia, LimitExceeded, PermanentError
+from rushes.schemas.errors import DamagedMedia, LimitExceeded, MediaNotFound, PermanentError
 
 NICENESS: Final = 5
 """Decoding gives way to the processes that keep partitions and sessions alive."""
@@ -88,6 +88,8 @@ def answer(job: Job, limits: DecodeLimits, send: Send) -> None:
         send(JobFailed(code=LimitExceeded.code, reason=reason, memory=True), b"")
     except av.error.FFmpegError as error:
         send(JobFailed(code=DamagedMedia.code, reason=f"decoding failed: {error.strerror}"), b"")
+    except FileNotFoundError as error:
+        send(JobFailed(code=MediaNotFound.code, reason=f"the file has gone: {error.filename}"), b"")
 
 
 def _next_job(fd: int) -> Job | None:

@@ -1,6 +1,7 @@
 """Photos and films through the pool of children, with crashes retried and counted per file."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -79,7 +80,7 @@ class MediaDecoder:
 
     def film(
         self, path: Path, resume: ResumePoint | None = None, wanted_us: tuple[int, ...] = ()
-    ) -> Iterator[FilmPart]:
+    ) -> Generator[FilmPart, None, None]:
         """A film from `resume` (default: its start) on. `wanted_us`: times whose frames come as anchors.
 
         Raises UnsupportedMedia, DamagedMedia, LimitExceeded, CrashedRepeatedly; what came before is sound.
@@ -88,24 +89,27 @@ class MediaDecoder:
         opened = False
         while True:
             try:
-                for reply, payload in self._pool.run(FilmJob(path=str(path), resume=resume, wanted_us=wanted_us)):
-                    match reply:
-                        case FilmOpened():
-                            if not opened:
+                job = FilmJob(path=str(path), resume=resume, wanted_us=wanted_us)
+                with closing(self._pool.run(job)) as replies:
+                    for reply, payload in replies:
+                        match reply:
+                            case FilmOpened():
+                                if not opened:
+                                    yield reply
+                                opened = True
+                            case PictureMade():
+                                yield _picture(reply, payload)
+                            case ShotFound():
+                                resume = reply.resume
                                 yield reply
-                            opened = True
-                        case PictureMade():
-                            yield _picture(reply, payload)
-                        case ShotFound():
-                            resume = reply.resume
-                            yield reply
-                        case Progress():
-                            yield reply
-                        case FilmEnded():
-                            yield reply
-                            return
-                        case _:
-                            deaths.count(ChildDied(f"it answered {reply.type} to a film"))
+                            case Progress():
+                                yield reply
+                            case FilmEnded():
+                                yield reply
+                                return
+                            case _:
+                                break  # no answer to a film: the pool ends this child
+                    deaths.count(ChildDied("it gave no answer to a film"))
             except ChildDied as death:
                 deaths.count(death)
 

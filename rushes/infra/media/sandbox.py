@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -72,7 +72,7 @@ class ChildPool:
         """Process ids of the children that are idle now."""
         return tuple(child.pid for child in list(self._slots.queue) if child is not None)
 
-    def run(self, job: BaseModel) -> Iterator[tuple[Reply, bytes]]:
+    def run(self, job: BaseModel) -> Generator[tuple[Reply, bytes], None, None]:
         """Replies of one job with their payloads, up to the last one; waits for a free child.
 
         Raises the error of the tree that the child reports, LimitExceeded where it was killed for the clock or for
@@ -132,7 +132,7 @@ class _Child:
             )
         finally:
             os.close(lifeline)
-        hello, _ = self._receive(START_S)
+        hello, _ = self._receive(START_S, time.monotonic() + START_S)
         if isinstance(hello, Hello) and hello.unlimited:
             log.warning("decoding runs without some of its limits", missing=hello.unlimited)
 
@@ -154,14 +154,11 @@ class _Child:
         waited_s = 0.0
         while True:
             before_s = time.monotonic()
-            left_s = self._limits.wall_s - waited_s
-            reply, payload = self._receive(min(self._limits.no_progress_s, left_s))
+            reply, payload = self._receive(self._limits.no_progress_s, before_s + self._limits.wall_s - waited_s)
             waited_s += time.monotonic() - before_s
             yield reply, payload
             if isinstance(reply, LAST_REPLIES):
                 return
-            if waited_s >= self._limits.wall_s:
-                raise LimitExceeded(f"decoding took longer than {self._limits.wall_s:.0f} s (RUSHES_DECODE__WALL_S)")
 
     def kill(self) -> None:
         """End the process and release what belongs to it."""
@@ -172,24 +169,27 @@ class _Child:
                 pipe.close()
         os.close(self._lifeline)
 
-    def _receive(self, patience_s: float) -> tuple[Reply, bytes]:
-        header_size, payload_size = LENGTHS.unpack(self._read(LENGTHS.size, patience_s))
+    def _receive(self, patience_s: float, deadline_s: float) -> tuple[Reply, bytes]:
+        """The next message: no silence longer than `patience_s`, and all of it by `deadline_s` (monotonic)."""
+        header_size, payload_size = LENGTHS.unpack(self._read(LENGTHS.size, patience_s, deadline_s))
         if header_size > MAX_HEADER_BYTES or payload_size > MAX_PAYLOAD_BYTES:
             raise ChildDied(f"it sent a message of {header_size} + {payload_size} bytes, which no decoder of ours does")
-        header = self._read(header_size, patience_s)
-        payload = self._read(payload_size, patience_s)
+        header = self._read(header_size, patience_s, deadline_s)
+        payload = self._read(payload_size, patience_s, deadline_s)
         try:
             return REPLY.validate_json(header), payload
         except ValidationError as error:
             raise ChildDied(f"it sent no known message: {error.error_count()} faults") from error
 
-    def _read(self, size: int, patience_s: float) -> bytes:
+    def _read(self, size: int, patience_s: float, deadline_s: float) -> bytes:
         assert self._process.stdout is not None
         fd = self._process.stdout.fileno()
         data = bytearray()
-        deadline_s = time.monotonic() + patience_s
         while len(data) < size:
-            readable, _, _ = select.select([fd], [], [], max(0.0, deadline_s - time.monotonic()))
+            left_s = deadline_s - time.monotonic()
+            readable, _, _ = select.select([fd], [], [], max(0.0, min(patience_s, left_s)))
+            if not readable and left_s <= patience_s:
+                raise LimitExceeded(f"decoding took longer than {self._limits.wall_s:.0f} s (RUSHES_DECODE__WALL_S)")
             if not readable:
                 raise LimitExceeded(
                     f"the decoder made no progress for {patience_s:.0f} s and was ended (RUSHES_DECODE__NO_PROGRESS_S)"
@@ -198,7 +198,6 @@ class _Child:
             if not part:
                 raise self._died()
             data += part
-            deadline_s = time.monotonic() + patience_s
         return bytes(data)
 
     def _died(self) -> ChildDied:

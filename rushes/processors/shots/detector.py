@@ -11,6 +11,7 @@ split that resumes at a boundary therefore finds the same cuts.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,8 +36,9 @@ CUT_FLOOR: Final = 14.0
 CUT_RATIO: Final = 2.5
 """A cut stands out from the largest change around it by this factor; a pan or a fade changes alike frame by frame."""
 
-CUT_SHARE: Final = 0.2
-"""Share of the picture a cut changes at least; a person or car passing close by the camera changes less at once."""
+CUT_SHARE: Final = 0.15
+"""Share of the picture a cut replaces at least: one person for another before the same wall. What passes close by the
+camera replaces less from one frame to the next."""
 
 LASTING: Final = 0.5
 """Part of a cut's change that must still be there after the look-ahead; after a flash nothing is left."""
@@ -88,7 +90,7 @@ class ShotDetector:
 
     def push(self, features: FrameFeatures, time_us: int) -> list[Verdict]:
         """Take the next frame; verdicts on the frames that became decidable (none or one)."""
-        change = Change(0.0, 0.0) if self._last_pushed is None else change_between(self._last_pushed, features)
+        change = Change(0.0, 0.0, 0.0) if self._last_pushed is None else change_between(self._last_pushed, features)
         self._last_pushed = features
         self._ahead.append(_Pending(self._next_frame, time_us, features, change))
         self._next_frame += 1
@@ -121,13 +123,13 @@ class _ShotSoFar:
         self._recent: deque[float] = deque(maxlen=LOOK_BACK)
         self._last_content: FrameFeatures | None = None
         self._black_run = 0
-        self._jump_into_black = 0.0
+        self._jumped_to_black = False
         self._previous = first.features
         self._count(first.features, 0.0)
 
     def add(self, frame: _Pending) -> None:
-        self._recent.append(frame.change.score)
         self._count(frame.features, frame.change.score)
+        self._recent.append(frame.change.score)
 
     def boundary_at(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
         """The boundary at `frame`, which follows the shot's last frame, or None. `ahead`: the frames after it."""
@@ -136,7 +138,7 @@ class _ShotSoFar:
             return Boundary("continued", frame.change.score, CUT_FLOOR)
         if len(ahead) < LOOK_AHEAD:
             return None
-        found = self._leaves_black(frame) or self._cut(frame, ahead)
+        found = self._leaves_black(frame, ahead) or self._cut(frame, ahead)
         if found is None and age_us >= LONG_TAKE_US and all(f.change.score < CUT_FLOOR for f in (frame, *ahead)):
             return Boundary("continued", frame.change.score, CUT_FLOOR)
         return found
@@ -144,32 +146,37 @@ class _ShotSoFar:
     def _cut(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
         if self._frames < MIN_SHOT_FRAMES:
             return None
-        motion = max(*self._recent, *(f.change.score for f in ahead))
-        threshold = max(CUT_FLOOR, CUT_RATIO * motion)
-        if frame.change.score < threshold or frame.change.share < CUT_SHARE:
+        threshold = _standing_out((*self._recent, *(f.change.score for f in ahead)))
+        if frame.change.score < threshold or frame.change.replaced < CUT_SHARE:
             return None
         lasting = change_between(self._previous, ahead[-1].features)
-        if lasting.score < LASTING * frame.change.score or lasting.share < CUT_SHARE:
+        if lasting.score < LASTING * frame.change.score or lasting.replaced < CUT_SHARE:
             return None
         return Boundary("cut", frame.change.score, threshold)
 
-    def _leaves_black(self, frame: _Pending) -> Boundary | None:
+    def _leaves_black(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
         if self._black_run == 0 or self._content_frames < MIN_SHOT_FRAMES or frame.features.black:
             return None
         if self._last_content is not None and self._black_run <= LOOK_AHEAD:
             back_again = change_between(self._last_content, frame.features)
             if back_again.score < CUT_FLOOR:
                 return None  # a few black frames inside a shot: a drop-out
-        jump = max(self._jump_into_black, frame.change.score)
-        return Boundary("fade" if jump < CUT_FLOOR else "cut", frame.change.score, CUT_FLOOR)
+        sudden = self._jumped_to_black or frame.change.score >= _standing_out(f.change.score for f in ahead)
+        return Boundary("cut" if sudden else "fade", frame.change.score, CUT_FLOOR)
 
     def _count(self, features: FrameFeatures, change: float) -> None:
         self._frames += 1
         self._previous = features
         if features.black:
-            self._jump_into_black = change if self._black_run == 0 else self._jump_into_black
+            if self._black_run == 0:
+                self._jumped_to_black = change >= _standing_out(self._recent)
             self._black_run += 1
         else:
             self._black_run = 0
             self._content_frames += 1
             self._last_content = features
+
+
+def _standing_out(around: Iterable[float]) -> float:
+    """The change from which on a frame stands out from the changes around it."""
+    return max(CUT_FLOOR, CUT_RATIO * max(around, default=0.0))

@@ -51,14 +51,23 @@ class FrameFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How two frames differ. `score`: levels (0..255 and more); `share`: of blocks that changed visibly, 0..1."""
+    """How two frames differ.
+
+    `score`: in levels, 0..255 and more; `share`: of the blocks that changed visibly, 0..1; `replaced`: of those that
+    show something else.
+    """
 
     score: float
     share: float
+    replaced: float
 
 
 CHANGED_BLOCK_LEVELS: Final = 12.0
 """A block changed when Y, U and V together moved by this many levels: about 5 %, a difference one sees."""
+
+REPLACED_BLOCK_LEVELS: Final = 32.0
+"""From here on a block shows something else: an eighth of the range. A key frame that refreshes what a starved encoder
+had blurred moves blocks by 10 to 20 levels, over the whole picture at once."""
 
 HISTOGRAM_WEIGHT: Final = 1.0
 """The histogram's distance is in levels too; it stays small when the camera moves, and so tells a pan from a cut."""
@@ -103,6 +112,7 @@ def change_between(a: FrameFeatures, b: FrameFeatures) -> Change:
     return Change(
         score=float(blocks.mean() + HISTOGRAM_WEIGHT * moved),
         share=float(np.count_nonzero(blocks >= CHANGED_BLOCK_LEVELS) / blocks.size),
+        replaced=float(np.count_nonzero(blocks >= REPLACED_BLOCK_LEVELS) / blocks.size),
     )
 
 

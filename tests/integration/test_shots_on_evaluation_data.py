@@ -1,0 +1,50 @@
+"""Hard cuts of the evaluation clips, through the real decoder: precision, recall, and no cut where nobody cut."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rushes.infra.media.decoder import MediaDecoder
+from rushes.infra.media.messages import ShotFound
+from rushes.infra.settings import DecodeLimits
+
+pytestmark = pytest.mark.data
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    made = MediaDecoder(DecodeLimits())
+    yield made
+    made.close()
+
+
+def boundaries(decoder: MediaDecoder, film: Path) -> dict[int, str]:
+    shots = [part for part in decoder.film(film) if isinstance(part, ShotFound)]
+    return {shot.begin.start_frame: shot.begin.transition_in for shot in shots[1:]}
+
+
+def test_hard_cuts_are_found_to_the_frame(decoder, test_data):
+    truth = json.loads((test_data / "videos/shots.json").read_text())["videos"]
+    found = missed = wrong = 0
+    for name, facts in truth.items():
+        cuts = {frame for frame, kind in boundaries(decoder, test_data / "videos" / name).items() if kind == "cut"}
+        expected = set(facts["hard_cuts"])
+        found, missed, wrong = found + len(cuts & expected), missed + len(expected - cuts), wrong + len(cuts - expected)
+    precision, recall = found / (found + wrong), found / (found + missed)
+    assert 2 * precision * recall / (precision + recall) >= 0.9
+
+
+def test_single_shots_of_fixed_cameras_have_no_cut(decoder, test_data):
+    clips = sorted((test_data / "videos/asl").glob("*.mkv")) + sorted(
+        (test_data / "videos/intel_previews").glob("*.mp4")
+    )
+    clips += [test_data / f"videos/{name}-detection.mp4" for name in ("car", "people", "one-by-one-person")]
+    assert len(clips) == 31
+    for clip in clips:
+        assert set(boundaries(decoder, clip).values()) <= {"continued"}, clip.name
+
+
+def test_fades_are_no_bursts_of_cuts(decoder, test_data):
+    assert set(boundaries(decoder, test_data / "videos/fades.mp4").values()) == {"fade"}
+    assert len(boundaries(decoder, test_data / "videos/fades.mp4")) == 2
