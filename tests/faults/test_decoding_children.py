@@ -144,8 +144,9 @@ def test_children_live_on_from_job_to_job(decoder, tmp_path):
     before = decoder._pool.pids
     decoder.photo(path)
     assert decoder._pool.pids == before
+    (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(UnsupportedMedia):
-        decoder.photo(Path(__file__))
+        decoder.photo(tmp_path / "text.png")
     assert decoder._pool.pids == before, "a bad file is no reason for a new process"
 
 

@@ -38,9 +38,8 @@ def test_a_split_killed_at_random_moments_loses_no_shot(tmp_path):
                 patience -= 1
                 if patience == 0:
                     children = psutil.Process(process.pid).children()
-                    process.kill()
+                    process.kill()  # what it had written by then was delivered, and is still read
                     kills += 1
-                    break
         eventually(lambda: all(not child.is_running() for child in children))  # noqa: B023  of this round
     assert kills == KILLS
     union = {shot.shot_id: shot for shot in delivered}

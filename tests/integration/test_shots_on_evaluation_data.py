@@ -36,10 +36,9 @@ def test_hard_cuts_are_found_to_the_frame(decoder, test_data):
 
 
 def test_single_shots_of_fixed_cameras_have_no_cut(decoder, test_data):
-    clips = sorted((test_data / "videos/asl").glob("*.mkv")) + sorted(
-        (test_data / "videos/intel_previews").glob("*.mp4")
-    )
-    clips += [test_data / f"videos/{name}-detection.mp4" for name in ("car", "people", "one-by-one-person")]
+    videos = test_data / "videos"
+    clips = [*sorted(videos.glob("asl/*.mkv")), *sorted(videos.glob("intel_previews/*.mp4"))]
+    clips += [videos / f"{name}-detection.mp4" for name in ("car", "people", "one-by-one-person")]
     assert len(clips) == 31
     for clip in clips:
         assert set(boundaries(decoder, clip).values()) <= {"continued"}, clip.name

@@ -25,7 +25,7 @@ from rushes.schemas.ids import EventId, LibraryId, MediaId, entry_id
 from rushes.schemas.log import MediaRemoved
 from rushes.schemas.media import MediaDeleted, MediaUploaded
 from rushes.streams.event_time import event_time_us
-from rushes.streams.stage import Incoming, Outcome, Output
+from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
 from rushes.streams.stages.split_events import (
     Version,
     closing_outputs,
@@ -75,7 +75,7 @@ class _Film:
     manifest: Manifest | None
 
 
-class SplitStage:
+class SplitStage(NoHooks):
     """Stage of `MediaUploaded` and `MediaDeleted`; see `rushes/streams/stage.py`.
 
     `blobs` may be used from several threads. `resend`: the transport forgets (an in-process broker), so that shots
@@ -114,12 +114,6 @@ class SplitStage:
             for future in ahead:
                 future.cancel()
                 future.add_done_callback(_discard)
-
-    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """Nothing is kept by partition."""
-
-    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """Nothing is kept by partition."""
 
     def close(self) -> None:
         """End the threads and the decoding processes."""
