@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymilvus import MilvusClient
 
+from rushes.infra.local_stack import kafka_container
+from rushes.infra.local_stack.download import once
 from rushes.infra.local_stack.errors import EngineFailed, EngineMissing
 from rushes.infra.local_stack.kafka_broker import KafkaBroker
 from rushes.infra.local_stack.kafka_container import KafkaHandle
@@ -106,6 +109,55 @@ def test_engines_die_with_the_process_that_started_them(redis_server: RedisServe
     starter.communicate()
 
     eventually(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_frozen_engine_can_be_stopped_and_started_again(redis_server: RedisServer, tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as own:
+        own.pause()
+        began = time.monotonic()
+        own.restart()
+        assert time.monotonic() - began < own.stop_within_s, "it had to be killed"
+        with redis.Redis.from_url(own.url) as client:
+            assert client.ping()
+
+
+def test_a_download_is_made_once_by_whoever_comes_first(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys\n"
+        "from rushes.infra.local_stack.download import once\n"
+        "def fill(folder):\n"
+        "    with (pathlib.Path(sys.argv[1]) / 'fills').open('a') as file:\n"
+        "        file.write('x')\n"
+        "    (folder / 'jar').write_text('whole')\n"
+        "print((once(pathlib.Path(sys.argv[1]) / 'jars', fill) / 'jar').read_text())\n"
+    )
+    askers = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert [asker.communicate()[0] for asker in askers] == ["whole\n"] * 4
+    assert (tmp_path / "fills").read_text() == "x"
+
+
+def test_an_interrupted_download_leaves_nothing_and_is_made_again(tmp_path: Path) -> None:
+    def broken(folder: Path) -> None:
+        (folder / "half").write_text("")
+        raise ConnectionError("the line is down")
+
+    with pytest.raises(ConnectionError):
+        once(tmp_path / "jars", broken)
+    assert [path.name for path in tmp_path.iterdir()] == ["jars.lock"]
+    assert once(tmp_path / "jars", lambda folder: (folder / "jar").touch()) == tmp_path / "jars"
+    assert [path.name for path in (tmp_path / "jars").iterdir()] == ["jar"]
+
+
+def test_without_java_and_docker_the_message_says_how_to_get_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(kafka_container, "docker_answers", lambda: False)
+    with pytest.raises(EngineMissing, match=r"apt install openjdk-17.*or start a Docker engine"):
+        kafka_container.local_kafka(tmp_path, cache=tmp_path)
 
 
 class Clock(LocalProcess):

@@ -100,7 +100,7 @@ class LocalProcess(ABC):
         """Ask it to end (SIGTERM), and kill it when it has not within `stop_within_s`. No-op when it does not run."""
         if self._process is not None and self.running:
             self._process.terminate()
-            self.resume()  # a frozen process hears nothing
+            os.killpg(self._process.pid, signal.SIGCONT)  # a frozen process hears nothing
             with contextlib.suppress(subprocess.TimeoutExpired):  # `stop` promises an end, not a clean one
                 self._process.wait(self.stop_within_s)
         self.kill()
