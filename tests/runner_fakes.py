@@ -97,6 +97,7 @@ class StageBy:
     """A stage from a generator function."""
 
     name = "split"
+    tells_of_failures = False
 
     def __init__(self, process: Callable[[Sequence[Incoming]], Iterator[Outcome]]) -> None:
         self._process = process
@@ -106,6 +107,9 @@ class StageBy:
     def process(self, batch: Sequence[Incoming]) -> Iterator[Outcome]:
         self.batches.append([incoming.record.offset for incoming in batch])
         return self._process(batch)
+
+    def failed(self, incoming: Incoming, letter: DeadLetter) -> tuple[Output, ...]:
+        return (echo(incoming),) if self.tells_of_failures else ()
 
     def on_assigned(self, partitions: frozenset) -> None:
         self.calls.append(("assigned", partitions))

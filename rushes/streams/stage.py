@@ -7,7 +7,7 @@ The effects of a stage (rows, blobs, cache) are idempotent and happen before it 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,6 +15,7 @@ from rushes.schemas.channels import Channel
 from rushes.schemas.envelope import Envelope, Record
 from rushes.schemas.errors import PermanentError, TransientError
 from rushes.schemas.ids import EventId
+from rushes.schemas.status import DeadLetter
 
 E = TypeVar("E", bound=BaseModel)
 
@@ -67,6 +68,12 @@ class Stage(Protocol[E]):
         then retries its events alone, to find the one to blame."""
         ...
 
+    def failed(self, incoming: Incoming[E], letter: DeadLetter) -> tuple[Output, ...]:
+        """What the stages behind must hear when an event ends as this letter, such as that its shot will not come.
+        Delivered with the letter; a function of its arguments, for it may be asked again.
+        """
+        ...
+
     def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
         """These (topic, partition) pairs are ours now (the whole set). Before the first batch of a new one."""
         ...
@@ -78,3 +85,19 @@ class Stage(Protocol[E]):
     def close(self) -> None:
         """End child processes and connections."""
         ...
+
+
+class NoHooks:
+    """The hooks of a stage that keeps nothing by partition, holds nothing open, and whose failures concern nobody."""
+
+    def failed(self, incoming: Incoming[Any], letter: DeadLetter) -> tuple[Output, ...]:  # noqa: ARG002 - a hook
+        return ()
+
+    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
+        pass
+
+    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

@@ -51,8 +51,11 @@ class Supervisor:
                 slot.process.send_signal(signum)
 
     def unexpected_exits(self) -> list[tuple[str, int]]:
-        """Ends that nobody asked for: neither 0 (SIGTERM), nor by kill -9, nor 75 (a part that was away)."""
-        return [(s.name, code) for s in self.slots for code in s.exits if code not in {0, -signal.SIGKILL, 75}]
+        """Ends that nobody asked for: neither 0 (SIGTERM), nor by a signal before or in spite of Python, nor 75 (a part
+        that was away).
+        """
+        asked = {0, 75, -signal.SIGKILL, -signal.SIGTERM}
+        return [(s.name, code) for s in self.slots for code in s.exits if code not in asked]
 
     def close(self) -> None:
         """End all: first politely."""

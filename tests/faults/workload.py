@@ -3,6 +3,7 @@ corrections, spread over libraries. A function of the seed.
 """
 
 import hashlib
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -168,7 +169,7 @@ class Workload:
         return Event("feedback", library.encode(), json.dumps(body).encode())
 
     def _bad_events(self) -> list[Event]:
-        return [event for event, _ in zip(self._endless_bad(), range(BAD), strict=False)]
+        return list(itertools.islice(self._endless_bad(), BAD))
 
     def _endless_bad(self) -> Iterator[Event]:
         number = 0

@@ -39,6 +39,9 @@ class Echo:
             output = Output(Channel.MEDIA_STATUS, incoming.event, incoming.event.key, EventId(f"echo-{media}"))
             yield Outcome(incoming, outputs=(output,))
 
+    def failed(self, incoming, letter):
+        return ()
+
     def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
         say(f"ASSIGNED {len(partitions)}")
 

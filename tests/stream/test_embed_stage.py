@@ -9,6 +9,8 @@ import skimage.data
 from structlog.testing import capture_logs
 
 from rushes.infra.blobs.removal import mark_removed
+from rushes.processors.clustering.fold import apply
+from rushes.processors.clustering.library import Library
 from rushes.processors.embedding.face_descriptor import FaceDescriptor
 from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
 from rushes.processors.embedding.protocol import FACE_TEMPLATE
@@ -20,9 +22,10 @@ from rushes.schemas.channels import Channel
 from rushes.schemas.envelope import decode, encode
 from rushes.schemas.errors import DependencyUnavailable, MediaNotFound
 from rushes.schemas.event import MAX_EVENT_BYTES
-from rushes.schemas.ids import LibraryId, MediaId
+from rushes.schemas.ids import Generation, LibraryId, MediaId
 from rushes.schemas.media import ProducerBox
 from rushes.schemas.shots import MediaSplit, PartFailure
+from rushes.schemas.status import DeadLetter
 from rushes.schemas.vectors import decode_vector
 from rushes.streams.stages.embed import EmbedStage
 from tests.shots_of_pictures import DictBlobs, DictCache, entries, finals, incoming, shot_of
@@ -250,6 +253,28 @@ def test_a_missing_keyframe_fails_its_shot_and_no_other(stage_of, blobs):
     assert isinstance(first.error, MediaNotFound)
     assert first.outputs == ()
     assert (second.error, len(second.outputs)) == (None, 1)
+
+
+def test_a_shot_that_fails_for_good_is_told_to_the_log_so_that_its_media_completes_without_it(stage_of, blobs):
+    lost, kept = shot_of(blobs, [COFFEE], start_us=0), shot_of(blobs, [COFFEE], start_us=40_000)
+    stage, library = stage_of(), Library(LibraryId(lost.library_id), Generation("g1"))
+    letter = DeadLetter(
+        letter_id="letter-1", stage="embed", topic="frames", partition=0, offset=0, key_base64=None, value_base64=None,
+        event_id="e", code="media-not-found", reason="there is no keyframe", attempts=1,
+    )  # fmt: skip
+    (told,) = stage.failed(incoming(lost), letter)
+    assert told.channel is Channel.LIBRARY_LOG
+    assert stage.failed(incoming(lost), letter) == (told,)
+    totals = MediaSplit(
+        library_id=lost.library_id, media_id=lost.media_id, version=1, shot_ids=(lost.shot_id, kept.shot_id),
+        shot_count=2, frame_count=2,
+    )  # fmt: skip
+    for entry in (*entries(run(stage, kept)), told.event, *entries(run(stage, totals))):
+        apply(library, entry)
+    status = library.media[MediaId(lost.media_id)].status
+    assert status.state == "partial"
+    assert "there is no keyframe" in status.reason
+    assert stage.failed(incoming(totals), letter) == ()
 
 
 def test_a_store_that_does_not_answer_is_tried_again_not_blamed_on_the_shot(stage_of, blobs):

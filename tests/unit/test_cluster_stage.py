@@ -6,7 +6,7 @@ import pytest
 
 from rushes.infra.blobs.memory import MemoryBlobStore
 from rushes.infra.library_log.memory import MemoryLibraryLog
-from rushes.infra.store.memory import MemoryItemStore
+from rushes.infra.store.memory import MemoryStore
 from rushes.processors.clustering import fold
 from rushes.schemas.channels import Channel
 from rushes.schemas.envelope import Envelope, Record
@@ -24,7 +24,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.log = MemoryLibraryLog()
-        self.store = MemoryItemStore()
+        self.store = MemoryStore()
         self.blobs = MemoryBlobStore()
         self.stage = self.fresh_stage()
 
@@ -128,7 +128,7 @@ def test_a_store_that_was_lost_is_built_again_from_the_log():
     incoming = rig.append(*entries(6))
     list(rig.stage.process(incoming[:5]))
     before = rig.stored()
-    rig.store = MemoryItemStore()
+    rig.store = MemoryStore()
     rig.stage = rig.fresh_stage()
     list(rig.stage.process(incoming[5:]))
     assert {item: record for item, record in rig.stored().items() if item in before} == before

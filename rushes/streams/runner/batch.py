@@ -28,7 +28,7 @@ from rushes.streams.runner.outlet import Delivery, Outlet
 from rushes.streams.runner.patience import Patience
 from rushes.streams.runner.progress import Progress
 from rushes.streams.runner.stage_thread import StageThread
-from rushes.streams.stage import Incoming, Outcome
+from rushes.streams.stage import Incoming, Outcome, Output
 
 E = TypeVar("E", bound=BaseModel)
 
@@ -50,6 +50,7 @@ class Means(Generic[E]):
     """What a runner lends to its batches."""
 
     stage: str
+    failed: Callable[[Incoming[E], DeadLetter], tuple[Output, ...]]
     thread: StageThread[E]
     accepts: tuple[type[BaseModel], ...]
     outlet: Outlet
@@ -213,6 +214,7 @@ class Batch(Generic[E]):
         if isinstance(outcome.error, PermanentError):
             failure = Failure(outcome.error.code, str(outcome.error), max(work.attempts + 1, outcome.attempts))
             letter = self._means.letters.letter(source.record, source.envelope, failure)
+            outputs += self._means.failed(source, letter)
             outputs += self._means.letters.outputs(source.record, source.envelope, letter)
         return _Step(work, outcome, tuple(Delivery(output, source.envelope) for output in outputs), letter)
 
@@ -264,7 +266,7 @@ class Batch(Generic[E]):
                 log.error("an event fails without being understood", stage=stage, exc_info=error, **_where(record))
                 failure = _unexpected(error, work.attempts)
         if failure is not None:
-            await self._bury(record, work.incoming.envelope, failure)
+            await self._bury(record, work.incoming.envelope, failure, work.incoming)
             work.settled = True
             return
         code, retry_after_s = UNEXPECTED, 0.0
@@ -279,10 +281,14 @@ class Batch(Generic[E]):
             **_where(record),
         )  # fmt: skip
 
-    async def _bury(self, record: Record, envelope: Envelope, failure: Failure) -> None:
-        """Deliver the letter of a record, and settle it."""
+    async def _bury(
+        self, record: Record, envelope: Envelope, failure: Failure, incoming: Incoming[E] | None = None
+    ) -> None:
+        """Deliver the letter of a record, with what follows from it, and settle it."""
         letter = self._means.letters.letter(record, envelope, failure)
         outputs = self._means.letters.outputs(record, envelope, letter)
+        if incoming is not None:
+            outputs = self._means.failed(incoming, letter) + outputs
         try:
             await self._deliver([Delivery(output, envelope) for output in outputs])
         except FATAL:

@@ -75,6 +75,7 @@ class BatchRunner(Generic[E]):
         self._batch_s = metrics.batch_s.labels(stage.name)
         self._means = Means(
             stage=stage.name,
+            failed=stage.failed,
             thread=StageThread(stage, executor, in_flight),
             accepts=accepts,
             outlet=outlet,

@@ -32,13 +32,13 @@ from rushes.schemas.log import (
     ProfileImported,
 )
 from rushes.schemas.status import DeadLetter
-from rushes.streams.stage import Incoming, Outcome, Output
+from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
 from rushes.streams.stages.ownership import Owner, all_rows, cluster_row, item_row, space_of
 
 _log = structlog.get_logger(__name__)
 
 
-class ClusterStage:
+class ClusterStage(NoHooks):
     """Decides every item of its libraries, in the order of their logs.
 
     Effects come first: rows are upserted, then outputs are yielded, then the entries are acknowledged. What was
@@ -101,9 +101,6 @@ class ClusterStage:
         """The next owner folds the log itself."""
         self._owner.drop(frozenset(partition for _, partition in partitions))
         self._unsettled.clear()
-
-    def close(self) -> None:
-        """The store and the log are closed by whoever opened them."""
 
     # -- effects
 

@@ -22,8 +22,9 @@ from rushes.schemas.ids import EventId, LibraryId, MediaId, quantise
 from rushes.schemas.log import ItemsEmbedded, MediaTotals
 from rushes.schemas.media import ProducerBox
 from rushes.schemas.shots import Keyframe, MediaSplit, ShotSplit
-from rushes.streams.stage import Incoming, Outcome, Output
-from rushes.streams.stages.embedded_entries import Models, shot_entries, totals_entries
+from rushes.schemas.status import DeadLetter
+from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
+from rushes.streams.stages.embedded_entries import Models, failed_entry, shot_entries, totals_entries
 from rushes.streams.stages.seen import Seen, SeenCache, unseen
 from rushes.streams.stages.vision import Picture, Vision
 
@@ -75,7 +76,7 @@ class _Read:
     genuine: bool
 
 
-class EmbedStage:
+class EmbedStage(NoHooks):
     """Stage of `ShotSplit` and `MediaSplit`; writes `ItemsEmbedded` and `MediaTotals` to the library's log.
 
     A media whose removal marker covers the event's version yields nothing more. A keyframe that is no picture costs
@@ -131,11 +132,13 @@ class EmbedStage:
             cache=self.cache.state,
         )
 
-    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """Nothing is kept per partition."""
-
-    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """Nothing is kept per partition."""
+    def failed(self, incoming: Incoming[ShotSplit | MediaSplit], letter: DeadLetter) -> tuple[Output, ...]:
+        """A shot that can't be embedded is told to the log, so that its media can become complete without it."""
+        event = incoming.event
+        if not isinstance(event, ShotSplit):
+            return ()
+        entry = failed_entry(event, letter.code, letter.reason, letter.letter_id)
+        return (Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)),)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

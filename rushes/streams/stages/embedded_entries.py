@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from rushes.schemas.event import MAX_EVENT_BYTES, ItemKind
 from rushes.schemas.ids import FrameId, LibraryId, entry_id, item_id
 from rushes.schemas.log import CandidateItem, EmbeddedFrame, ItemsEmbedded, KindItems, MediaTotals
-from rushes.schemas.shots import Keyframe, MediaSplit, ShotSplit
+from rushes.schemas.shots import Keyframe, MediaSplit, PartFailure, ShotSplit
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
 from rushes.streams.stages.vision import Vision
 
@@ -77,6 +77,24 @@ def shot_entries(shot: ShotSplit, seen: Sequence[Seen], models: Models) -> list[
         )
         for piece, group in enumerate(groups)
     ]  # fmt: skip
+
+
+def failed_entry(shot: ShotSplit, code: str, reason: str, letter_id: str) -> ItemsEmbedded:
+    """What the log holds of a shot that ended as a dead letter: its error, and no frames."""
+    library_id = LibraryId(shot.library_id)
+    return ItemsEmbedded(
+        library_id=shot.library_id,
+        entry_id=entry_id(library_id, "ItemsEmbedded", shot.media_id, shot.version, shot.shot_id, shot.part, letter_id),
+        media_id=shot.media_id,
+        version=shot.version,
+        shot_id=shot.shot_id,
+        part=shot.part,
+        final=shot.final,
+        start_us=shot.start_us,
+        kinds_expected=(),
+        frames=(),
+        error=PartFailure(code=code, reason=reason[:500], start_us=shot.start_us, shot_id=shot.shot_id),
+    )
 
 
 def totals_entries(split: MediaSplit) -> list[MediaTotals]:

@@ -10,7 +10,7 @@ from rushes.schemas.errors import InvalidFeedback
 from rushes.schemas.feedback import FeedbackGiven
 from rushes.schemas.ids import LibraryId, entry_id
 from rushes.schemas.log import FeedbackSubmitted
-from rushes.streams.stage import Incoming, Outcome, Output
+from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
 
 
 def submitted(given: FeedbackGiven) -> FeedbackSubmitted:
@@ -23,7 +23,7 @@ def submitted(given: FeedbackGiven) -> FeedbackSubmitted:
     )
 
 
-class FeedbackStage:
+class FeedbackStage(NoHooks):
     """From `FeedbackGiven` to `FeedbackSubmitted`."""
 
     name = "feedback"
@@ -44,12 +44,3 @@ class FeedbackStage:
             entry = submitted(incoming.event)
             output = Output(Channel.LIBRARY_LOG, entry, entry.key, incoming.event_id)
             yield Outcome(incoming, (output,))
-
-    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """Nothing is kept by partition."""
-
-    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """Nothing is kept by partition."""
-
-    def close(self) -> None:
-        """Nothing is held open."""

@@ -95,6 +95,17 @@ async def test_a_permanent_error_is_a_letter_at_the_first_attempt() -> None:
     assert settled == [0, 1, 2]
 
 
+@pytest.mark.expects_errors
+@pytest.mark.parametrize("errors", [[DamagedMedia("no frame decodes")], [ValueError("poison")] * 9])
+async def test_what_must_follow_a_failure_goes_out_with_its_letter(errors: list[Exception]) -> None:
+    stage = failing({"m1": errors}, raised=isinstance(errors[0], ValueError))
+    stage.tells_of_failures = True
+    outlet, settled = await handled(stage, [record(0), record(1), record(2)])
+    assert sorted(outlet.echoed) == ["m0/0/0", "m1/1/0", "m2/2/0"]
+    assert [letter.media_id for letter in outlet.letters] == ["m1"]
+    assert sorted(settled) == [0, 1, 2]
+
+
 async def test_a_permanent_error_of_the_whole_batch_is_blamed_on_nobody_before_they_are_alone() -> None:
     stage = failing({"m1": [DamagedMedia("x"), DamagedMedia("x")]}, raised=True)
     outlet, _ = await handled(stage, [record(0), record(1), record(2)])
