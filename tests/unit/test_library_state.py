@@ -278,7 +278,9 @@ def test_a_correction_of_an_item_on_its_way_waits_by_its_anchor():
     changes = lib.say("f1", Move(items=(lib.anchor("b", 40_000, "face", LEFT),), to_cluster_id=ann))
     assert not changes.refusals
     lib.one("b", 40_000, faces=[(LEFT, axis(6))])
-    assert lib.cluster_of(lib.item_id("b", 40_000, "face", LEFT)) == ann
+    bob = lib.item_id("b", 40_000, "face", LEFT)
+    assert lib.cluster_of(bob) == ann
+    assert lib.record(bob).cause.feedback_id == "f1"
 
 
 def test_a_correction_of_an_item_id_on_its_way_waits_too():

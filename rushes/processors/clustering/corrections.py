@@ -205,6 +205,18 @@ def _check_target(library: Library, change: Move | Confirm | Reject, kinds: set[
 
 
 def _decide_by_person(library: Library, changes: Changes, state: FeedbackState, item: Item) -> None:
+    """Carry the correction out on one item. Where it waited, the entry at hand is the one that brought the item, and
+    the feedback is the cause all the same.
+    """
+    outer = library.entry_cause()
+    library.cause = outer.model_copy(update={"feedback_id": state.entry.feedback.feedback_id})
+    try:
+        _pin_or_reject(library, changes, state, item)
+    finally:
+        library.cause = outer
+
+
+def _pin_or_reject(library: Library, changes: Changes, state: FeedbackState, item: Item) -> None:
     change = state.entry.feedback.change
     if isinstance(change, Move) and change.to_cluster_id is None and state.target is None:
         state.target = cluster_id(library.library_id, item.kind, item.item_id, library.entry_id())
