@@ -7,7 +7,7 @@ look at terabytes costs only a walk.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +81,12 @@ def walk(folder: Path, leave_out: Path) -> Iterator[Path]:
 
 
 def take_inventory(folder: Path, leave_out: Path, known: Mapping[str, SeenFile], progress: Progress) -> Inventory:
-    """Look at every file; hash those that are new or changed since `known` (by path)."""
-    paths = sorted(walk(folder, leave_out))
+    """Look at every file below a folder; hash those that are new or changed since `known` (by path)."""
+    return inventory_of(sorted(walk(folder, leave_out)), known, progress)
+
+
+def inventory_of(paths: Sequence[Path], known: Mapping[str, SeenFile], progress: Progress) -> Inventory:
+    """The same of these files."""
     stats: list[tuple[Path, os.stat_result | None, str | None]] = []
     for path in paths:
         try:

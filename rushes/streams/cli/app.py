@@ -44,12 +44,24 @@ def main() -> None:
     except ConfigurationError as error:
         _end(error, USAGE)
     except DependencyUnavailable as error:
+        _say_where_it_looked()
         _end(error, TRY_AGAIN)
     except RushesError as error:
         _end(error, 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _say_where_it_looked() -> None:
+    from rushes.infra.settings import Settings
+
+    settings = Settings()
+    typer.echo(
+        f"rushes: looked for Kafka at {settings.kafka.bootstrap} (RUSHES_KAFKA__BOOTSTRAP) and Milvus at "
+        f"{settings.milvus.uri} (RUSHES_MILVUS__URI)",
+        err=True,
+    )
 
 
 def _end(error: RushesError, code: int) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rushes.schemas.status import DeadLetter, MediaStatus
 
 Library = Annotated[str, typer.Option("--library", "-l", help="The library (tenant).")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document a line instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document a line instead of text.")]
 
 
 def upload(
@@ -25,29 +25,30 @@ def upload(
 
     The workers read the files by their path: it must lie under one of their RUSHES_SOURCES__ROOTS.
     """
-    from rushes.infra.inventory import take_inventory, walk
+    from rushes.infra.inventory import inventory_of, walk
     from rushes.infra.settings import Settings
     from rushes.schemas.media import MediaUploaded
 
     files = [file for path in paths for file in (walk(path, path / ".rushes") if path.is_dir() else [path])]
-    events: list[BaseModel] = []
-    for file in files:
-        seen = take_inventory(file, file.parent / ".rushes", {}, lambda _done, _total: None)
-        media = seen.media()
-        if not media:
-            typer.echo(f"{file}: {seen.unreadable()[0].problem if seen.unreadable() else 'no file'}", err=True)
-            continue
-        events.append(
-            MediaUploaded(
-                library_id=library,
-                media_id=media[0].media_id,
-                uri=file.absolute().as_uri(),
-                sha256=media[0].media_id,
-                attributes={"paths": [str(file.absolute())]},
-            )
+    seen = inventory_of(files, {}, lambda _done, _total: None)
+    for file in seen.unreadable():
+        typer.echo(f"{file.path}: {file.problem}", err=True)
+    events: list[BaseModel] = [
+        MediaUploaded(
+            library_id=library,
+            media_id=media.media_id,
+            uri=Path(media.paths[0]).absolute().as_uri(),
+            sha256=media.media_id,
+            attributes={"paths": [str(Path(path).absolute()) for path in media.paths]},
         )
-        typer.echo(f"{media[0].media_id}  {file}")
+        for media in seen.media()
+    ]
     _publish(Settings().kafka, events)
+    for media in seen.media():
+        for path in media.paths:
+            typer.echo(f"{media.media_id}  {path}")
+    if seen.unreadable():
+        raise typer.Exit(1)
 
 
 def delete(
@@ -85,16 +86,12 @@ def status(
         for one in folded.values():
             typer.echo(one.model_dump_json())
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("media", "state", "progress", "shots", "items", "reason", title=f"Library {library}")
     for one in folded.values():
-        progress = "" if one.progress is None else f"{one.progress:.0%}"
-        counters = one.counters
-        shots = str(counters.shots_applied or counters.shots_found)
-        table.add_row(one.media_id, one.state, progress, shots, str(counters.items), one.reason or "")
-    Console().print(table)
+        progress = "" if one.progress is None else f" {one.progress:.0%}"
+        counts = f"{one.counters.shots_applied or one.counters.shots_found} shots, {one.counters.items} items"
+        typer.echo(f"{one.state:<11}{progress:>5}  {one.media_id}  {counts}")
+        if one.reason:
+            typer.echo(f"{'':18}{one.reason}")
 
 
 def letters(
@@ -115,13 +112,9 @@ def letters(
         for one in newest.values():
             typer.echo(one.model_dump_json())
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("stage", "code", "library", "media", "attempts", "reason", title="Dead letters")
     for one in newest.values():
-        table.add_row(one.stage, one.code, one.library_id or "", one.media_id or "", str(one.attempts), one.reason)
-    Console().print(table)
+        whose = f"{one.library_id or '?'}/{one.media_id}" if one.media_id else one.library_id or "?"
+        typer.echo(f"{one.stage}: {one.code}  {whose}  (attempts: {one.attempts})\n    {one.reason}")
 
 
 def _publish(kafka: "KafkaSettings", events: "list[BaseModel]") -> None:

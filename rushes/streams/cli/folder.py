@@ -31,7 +31,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where the results go. Default: ./rushes-NAME_OF_FOLDER")
     ] = None,
-    library: Annotated[str, typer.Option(help="Name of the library.")] = "local",
+    library: Annotated[
+        str | None, typer.Option(help="Name of the library. Default: the one that OUT holds, or `local`.")
+    ] = None,
     scene_model: Annotated[
         str | None, typer.Option(help="`opencv` (no weights) or `onnx:FILE`; also RUSHES_MODELS__SCENE.")
     ] = None,
@@ -86,7 +88,7 @@ def demo(
     raise typer.Exit(ExitCode.SORTED if code == ExitCode.SOME_FAILED else code)
 
 
-def _sort(folder: Path, out: Path, library: str, settings: "Settings", *, as_json: bool, verbose: bool) -> int:
+def _sort(folder: Path, out: Path, library: str | None, settings: "Settings", *, as_json: bool, verbose: bool) -> int:
     from rich.console import Console
 
     from rushes.infra.logging import configure_logging
@@ -99,8 +101,10 @@ def _sort(folder: Path, out: Path, library: str, settings: "Settings", *, as_jso
 
     configure_logging(settings.log_format, settings.log_level if verbose else "error")
     console = Console(stderr=as_json)
+    target = OutFolder(out)
+    library_id = LibraryId(library or target.library or "local")
     with ProgressScreen(console) as screen:
-        outcome = sort_folder(folder, OutFolder(out), LibraryId(library), settings, ScreenWatcher(screen))
+        outcome = sort_folder(folder, target, library_id, settings, ScreenWatcher(screen))
     report = RunReport(outcome.summary, str(folder), out, outcome.seconds)
     if as_json:
         sys.stdout.write(summary_json(report) + "\n")

@@ -28,6 +28,10 @@ def worker(
     70 on an unexpected error, 75 when Kafka, Milvus or the blob store stayed away; in both cases nothing is lost and a
     supervisor should start it again.
     """
+    import os
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # nothing is in hand before the stage is made
     from rushes.infra.logging import configure_logging
     from rushes.infra.settings import Settings
     from rushes.streams.composition import run_role
