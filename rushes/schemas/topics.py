@@ -142,7 +142,7 @@ _TOPICS: Final = (
         messages=_LOG_ENTRIES,
         senders=(Role.SPLIT, Role.EMBED, Role.FEEDBACK, Role.CLUSTER, Role.TRAIN, Role.ADMIN),
         receivers=(Role.CLUSTER, Role.TRAIN),
-        retention_days=90,
+        # For ever, and not for 90 days as designed, until snapshots exist: state is folded from the log's beginning.
     ),
     TopicContract(
         Channel.FEEDBACK,
