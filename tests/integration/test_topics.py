@@ -51,7 +51,7 @@ def test_each_topic_keeps_what_the_design_says(kafka: KafkaSettings) -> None:
     keeping = {c: (configs(kafka, c)["cleanup.policy"], int(configs(kafka, c)["retention.ms"])) for c in Channel}
     assert keeping[Channel.MEDIA_UPLOADED] == ("delete", 30 * DAY_MS)
     assert keeping[Channel.FRAMES_BULK] == ("delete", 30 * DAY_MS)
-    assert keeping[Channel.LIBRARY_LOG] == ("delete", 90 * DAY_MS)
+    assert keeping[Channel.LIBRARY_LOG] == ("delete", -1)
     assert keeping[Channel.FEEDBACK] == ("delete", -1)
     assert keeping[Channel.PLACEMENTS] == ("delete", -1)
     for channel in (Channel.CLUSTER_ASSIGNED, Channel.CLUSTERS, Channel.MEDIA_STATUS, Channel.MODEL_UPDATED):
