@@ -441,12 +441,44 @@ def test_a_stage_that_is_stopped_half_way_ends_its_decoder(rig):
     assert rig.decoder._pool.pids == ()
 
 
+def test_long_work_is_told_by_heartbeats_of_events_that_are_not_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("rushes.streams.stages.split.HEARTBEAT_S", 0.1)
+    rig = Rig(tmp_path, command=FAULTY, no_progress_s=1.5)
+    for name in ("hang.png", "well.png", "also-well.png"):
+        write_photo(rig, name)
+    sent = rig.run(*(rig.upload(name) for name in ("well.png", "hang.png", "also-well.png")))
+    over: set[str] = set()
+    beats = 0
+    for outcome in sent.outcomes:
+        media_id = outcome.source.event.media_id
+        assert media_id not in over
+        if outcome.done or outcome.error is not None:
+            over.add(media_id)
+        else:
+            beats += not outcome.outputs
+    assert beats >= 5
+    assert sent.errors == {"hang.png": "limit-exceeded"}
+    rig.close()
+
+
+def test_decoders_that_do_not_start_are_nobodys_fault(tmp_path):
+    rig = Rig(tmp_path, command=(sys.executable, "-c", "import sys; sys.exit('no memory')"))
+    write_photo(rig, "photo.png")
+    sent = rig.run(rig.upload("photo.png"))
+    assert sent.errors == {"photo.png": "dependency-unavailable"}
+    rig.close()
+
+
+def test_an_empty_batch_is_nothing(rig):
+    assert rig.run().outcomes == []
+
+
 # -- sizes
 
 
 def _picture(index: int) -> Picture:
     figures = PictureMade(
-        time_us=index * 40_000, frame_index=index, why="anchor", width=1920, height=1080, sha256=f"{index:064x}",
+        time_us=index * 40_000, frame_index=index, why="anchor", width=1920, height=1080,
         perceptual_hash="0" * 16, quality=FrameQuality(sharpness=0.5, exposure=0.5, contrast=0.5), image_bytes=1,
     )  # fmt: skip
     return Picture(figures, b"i", b"t")

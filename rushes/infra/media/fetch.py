@@ -20,7 +20,14 @@ from rushes.infra.media.http_source import HttpSource
 from rushes.infra.media.remote import RemoteFile
 from rushes.infra.media.s3_source import S3Source
 from rushes.infra.settings import DecodeLimits, SourceSettings
-from rushes.schemas.errors import DamagedMedia, ForbiddenUri, InputUnavailable, LimitExceeded, MediaNotFound
+from rushes.schemas.errors import (
+    DamagedMedia,
+    DependencyUnavailable,
+    ForbiddenUri,
+    InputUnavailable,
+    LimitExceeded,
+    MediaNotFound,
+)
 
 BLOCK_BYTES: Final = 1024 * 1024
 
@@ -124,7 +131,13 @@ class Fetcher:
             try:
                 with remote:
                     size, found = self._copy(uri, remote, file, stop)
+                file.flush()
                 _check(uri, sha256, found)
+            except OSError as error:
+                path.unlink(missing_ok=True)
+                raise DependencyUnavailable(
+                    f"{path.parent} can't take downloads now: {error}", retry_after_s=10
+                ) from error
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise

@@ -19,6 +19,7 @@ from rushes.schemas.errors import ForbiddenUri, InputUnavailable, MediaNotFound
 TIMEOUT_S: Final = 30.0
 MAX_REDIRECTS: Final = 5
 
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GONE: Final = frozenset({404, 410})
 _REFUSED: Final = frozenset({401, 403, 407, 451})
@@ -137,6 +138,8 @@ def _public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         embedded = found.ipv4_mapped or found.sixtofour
+        if found in _NAT64:
+            embedded = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if embedded is not None:
             found = embedded
     return found.is_global and not found.is_multicast

@@ -1,6 +1,5 @@
 """From a decoded picture to what is stored of it: JPEG, thumbnail, hash, quality, flags. Runs in the child."""
 
-import hashlib
 import io
 from collections.abc import Iterable
 from typing import Final
@@ -44,11 +43,8 @@ def make_picture(
     `hashes_before`: perceptual hashes of the shot's earlier keyframes.
     """
     jpeg = _encode(image, limits.jpeg_quality)
-    thumbnail = image.copy()
-    thumbnail.thumbnail((limits.thumbnail_pixels, limits.thumbnail_pixels), reducing_gap=2.0)
-    figures = image.convert("L")
-    figures.thumbnail((FIGURES_PIXELS, FIGURES_PIXELS), reducing_gap=2.0)
-    grey = np.asarray(figures, dtype=np.uint8)
+    smaller = _within(image, max(FIGURES_PIXELS, limits.thumbnail_pixels))
+    grey = np.asarray(_within(smaller, FIGURES_PIXELS).convert("L"), dtype=np.uint8)
     looks = perceptual_hash(grey)
     flags: list[FrameFlag] = []
     if is_black(grey):
@@ -61,13 +57,21 @@ def make_picture(
         why=why,
         width=image.width,
         height=image.height,
-        sha256=hashlib.sha256(jpeg).hexdigest(),
         perceptual_hash=looks,
         quality=quality_of(grey),
         flags=tuple(flags),
         image_bytes=len(jpeg),
     )
-    return message, jpeg + _encode(thumbnail, limits.jpeg_quality)
+    return message, jpeg + _encode(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
+
+
+def _within(image: Image.Image, side: int) -> Image.Image:
+    """The picture with its longer side at most `side`, by the mean of boxes: half the time of Pillow's default."""
+    factor = side / max(image.size)
+    if factor >= 1:
+        return image
+    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    return image.resize(size, Image.Resampling.BOX)
 
 
 def _encode(image: Image.Image, quality: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from rushes.schemas.event import TimeUs
-from rushes.schemas.media import MediaFacts, Sha256
+from rushes.schemas.media import MediaFacts
 from rushes.schemas.shots import FrameFlag, FrameQuality, FrameReason, PartFailure, PerceptualHash, Transition
 
 LENGTHS: Final = struct.Struct("<II")
@@ -87,7 +87,6 @@ class PictureMade(Message):
     why: FrameReason
     width: Annotated[int, Field(gt=0)]
     height: Annotated[int, Field(gt=0)]
-    sha256: Sha256
     perceptual_hash: PerceptualHash
     quality: FrameQuality
     flags: tuple[FrameFlag, ...] = ()

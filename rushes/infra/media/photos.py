@@ -17,6 +17,9 @@ from rushes.schemas.media import MediaFacts
 _DEGREES: Final[dict[int, Literal[90, 180, 270]]] = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 """Clockwise turn that shows the picture upright, by EXIF orientation (mirrored ones too)."""
 
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "HEIF", "AVIF", "BMP", "JPEG2000")
+"""What is opened. Pillow knows more, such as PostScript, for which it would start another program."""
+
 _SIXTEEN_BIT: Final = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -31,7 +34,7 @@ def decode_photo(job: PhotoJob, limits: DecodeLimits, send: Send) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of broken EXIF; the picture is what counts
-            with Image.open(job.path) as opened:
+            with Image.open(job.path, formats=FORMATS) as opened:
                 _check_pixels(opened, limits)
                 send_photo(opened, limits, send)
     except UnidentifiedImageError as error:
@@ -46,15 +49,18 @@ def send_photo(opened: Image.Image, limits: DecodeLimits, send: Send) -> None:
     exif = opened.getexif()
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     container = (opened.format or "unknown").lower()
-    opened.draft("RGB", scaled_size(opened.width, opened.height, limits.keyframe_lines))
+    width, height = opened.size
+    opened.draft("RGB", scaled_size(width, height, limits.keyframe_lines))
+    lying = opened.size
     upright = ImageOps.exif_transpose(opened)
-    displayed = (opened.height, opened.width) if _DEGREES.get(orientation) in {90, 270} else opened.size
+    if upright.size != lying:  # not told by the tag: a TIFF turns itself
+        width, height = height, width
     facts = MediaFacts(
         media_kind="photo",
         container=container,
         codec=container,
-        width=displayed[0],
-        height=displayed[1],
+        width=width,
+        height=height,
         rotation_degrees=_DEGREES.get(orientation, 0),
         camera=_camera(exif),
         captured_at=_captured_at(exif),

@@ -32,7 +32,7 @@ from rushes.infra.media.messages import (
     pack,
 )
 from rushes.infra.settings import DecodeLimits
-from rushes.schemas.errors import LimitExceeded, PermanentError, RushesError
+from rushes.schemas.errors import DependencyUnavailable, LimitExceeded, PermanentError, RushesError
 
 CHILD: Final = (sys.executable, "-m", "rushes.infra.media.child")
 JOBS_PER_CHILD: Final = 500
@@ -76,7 +76,8 @@ class ChildPool:
         """Replies of one job with their payloads, up to the last one; waits for a free child.
 
         Raises the error of the tree that the child reports, LimitExceeded where it was killed for the clock or for
-        silence, ChildDied where it ended by itself. A caller that stops listening ends the job.
+        silence, ChildDied where it ended by itself, DependencyUnavailable where none can be started. A caller that
+        stops listening ends the job.
         """
         child = self._slots.get()
         reusable = False
@@ -130,9 +131,19 @@ class _Child:
                 env=_environment(),
                 bufsize=0,
             )
+        except OSError as error:
+            os.close(self._lifeline)
+            self._words.close()
+            raise DependencyUnavailable(f"no decoding process can be started: {error}", retry_after_s=2) from error
         finally:
             os.close(lifeline)
-        hello, _ = self._receive(START_S, time.monotonic() + START_S)
+        try:
+            hello, _ = self._receive(START_S, time.monotonic() + START_S)
+        except (ChildDied, LimitExceeded) as error:
+            self.kill()
+            raise DependencyUnavailable(
+                f"the decoding process does not start ({error}); check RUSHES_DECODE__MEMORY_BYTES"
+            ) from error
         if isinstance(hello, Hello) and hello.unlimited:
             log.warning("decoding runs without some of its limits", missing=hello.unlimited)
 
@@ -184,10 +195,12 @@ class _Child:
     def _read(self, size: int, patience_s: float, deadline_s: float) -> bytes:
         assert self._process.stdout is not None
         fd = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
         data = bytearray()
         while len(data) < size:
             left_s = deadline_s - time.monotonic()
-            readable, _, _ = select.select([fd], [], [], max(0.0, min(patience_s, left_s)))
+            readable = poll.poll(1000 * max(0.0, min(patience_s, left_s)))
             if not readable and left_s <= patience_s:
                 raise LimitExceeded(f"decoding took longer than {self._limits.wall_s:.0f} s (RUSHES_DECODE__WALL_S)")
             if not readable:

@@ -5,7 +5,7 @@ found. Events of one media keep their order. Nothing is decoded in this process.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ class SplitStage(NoHooks):
             for key, events in lanes.items():
                 if isinstance(events[0].event, MediaUploaded) and _named_like_a_photo(events[0].event):
                     ahead[self._threads.submit(self._prepare, events[0], stop)] = key
-            for future in self._as_completed(list(ahead), batch[0]):
+            for future in self._as_completed({future: lanes[key][0] for future, key in ahead.items()}):
                 if isinstance(future, Outcome):
                     yield future
                 else:
@@ -123,15 +123,16 @@ class SplitStage(NoHooks):
     # -- batches and lanes
 
     def _as_completed(
-        self, futures: list[Future[_Done | _Film]], beat: Upload
+        self, futures: Mapping[Future[_Done | _Film], Upload]
     ) -> Iterator[Future[_Done | _Film] | SplitOutcome]:
-        """Futures as they are done, with heartbeats between."""
-        pending = set(futures)
+        """Futures as they are done, with heartbeats of those that are not between."""
+        order = list(futures)
+        pending = set(order)
         while pending:
             done, pending = wait(pending, timeout=HEARTBEAT_S, return_when=FIRST_COMPLETED)
             if not done:
-                yield Outcome(beat, done=False)
-            yield from sorted(done, key=futures.index)
+                yield Outcome(futures[min(pending, key=order.index)], done=False)
+            yield from sorted(done, key=order.index)
 
     def _lane(
         self, events: Sequence[Upload], stop: threading.Event, first: Future[_Done | _Film] | None
@@ -156,9 +157,14 @@ class SplitStage(NoHooks):
                 yield from self._remove(incoming, event)
             case MediaUploaded():
                 future = prepared or self._threads.submit(self._prepare, incoming, stop)
-                for waited in self._as_completed([future], incoming):
-                    if isinstance(waited, Outcome):
-                        yield waited
+                try:
+                    for waited in self._as_completed({future: incoming}):
+                        if isinstance(waited, Outcome):
+                            yield waited
+                except GeneratorExit:
+                    stop.set()
+                    future.add_done_callback(_discard)
+                    raise
                 match future.result():
                     case _Done() as done:
                         yield from self._finish(incoming, event, done)

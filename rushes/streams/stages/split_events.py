@@ -1,5 +1,6 @@
 """The events that split sends of one version of a media: shots in parts, closing totals, status."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -70,7 +71,7 @@ def keyframe(version: Version, folder: MediaFolder, picture: Picture) -> Keyfram
         why=figures.why,
         image_uri=image_uri,
         thumbnail_uri=thumbnail_uri,
-        sha256=figures.sha256,
+        sha256=hashlib.sha256(picture.image).hexdigest(),
         width=figures.width,
         height=figures.height,
         perceptual_hash=figures.perceptual_hash,

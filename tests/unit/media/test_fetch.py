@@ -163,7 +163,8 @@ def test_other_hosts_and_private_addresses_are_refused(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "address", ["10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "192.168.1.1", "0.0.0.0", "100.64.0.1"]
+    "address",
+    ["10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "192.168.1.1", "0.0.0.0", "100.64.0.1", "64:ff9b::a00:1"],
 )
 def test_a_public_name_with_a_private_address_is_refused(tmp_path, monkeypatch, address):
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 80))])

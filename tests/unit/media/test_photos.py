@@ -171,6 +171,33 @@ def test_a_truncated_photo_is_damaged_and_harms_nobody(decoder, tmp_path, suffix
         decoder.photo(path)
 
 
+@pytest.mark.parametrize("suffix", ["heic", "avif", "webp", "png", "tif"])
+def test_orientation_is_applied_once_in_every_format(decoder, tmp_path, suffix):
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    path = tmp_path / f"turned.{suffix}"
+    quarters().transpose(Image.Transpose.ROTATE_90).save(path, exif=exif.tobytes())
+    facts, _ = decoder.photo(path)
+    assert (facts.width, facts.height) == (320, 200)
+    assert_quarters(shown(decoder, path), tolerance=40)
+
+
+def test_sizes_are_those_of_the_photo_not_of_its_quick_decoding(decoder, tmp_path):
+    path = tmp_path / "huge.jpg"
+    Image.new("RGB", (9000, 6000), "teal").save(path)
+    facts, picture = decoder.photo(path)
+    assert (facts.width, facts.height) == (9000, 6000)
+    assert (picture.figures.width, picture.figures.height) == (3240, 2160)
+
+
+def test_postscript_starts_no_other_program(decoder, tmp_path):
+    path = tmp_path / "photo.eps"
+    quarters().save(path)
+    with pytest.raises(UnsupportedMedia):
+        decoder.photo(path)
+
+
 def test_text_is_no_photo(decoder, tmp_path):
     path = tmp_path / "note.jpg"
     path.write_text("no picture at all")
