@@ -7,11 +7,15 @@ look at terabytes costs only a walk.
 import hashlib
 import json
 import os
+import stat as mode
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from pydantic import JsonValue
 
 from rushes.infra.results.atomic import write_atomically
 from rushes.schemas.ids import MediaId
@@ -21,6 +25,9 @@ READ_BYTES: Final = 4 * 1024**2
 
 HASHERS: Final = 2
 """Threads that hash: SHA-256 releases the interpreter's lock, and two readers keep a disk busy."""
+
+TOLD_PATHS: Final = 16
+"""Paths that an event tells of; a file of a thousand copies would not fit into one."""
 
 Progress = Callable[[int, int], None]
 """Bytes hashed, bytes in all."""
@@ -44,6 +51,10 @@ class SeenMedia:
     media_id: MediaId
     paths: tuple[str, ...]
     size_bytes: int
+
+    def told_paths(self) -> list[JsonValue]:
+        """The first absolute paths as an event can carry them: in UTF-8, which not every file name is."""
+        return [os.fsencode(Path(path).absolute()).decode("utf-8", "replace") for path in self.paths[:TOLD_PATHS]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +81,30 @@ class Inventory:
 def walk(folder: Path, leave_out: Path) -> Iterator[Path]:
     """All files below `folder`, sorted by path, without hidden ones and without anything below `leave_out`.
 
-    Links to files are followed, links to folders are not: they may go in circles.
+    Links are followed, but to no folder that is walked anyway or holds one that is: nothing goes in circles. A folder
+    that can't be listed is given itself.
     """
-    for parent, folders, names in os.walk(folder):
+    entered = [folder.resolve()]
+    unlisted: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=True):
         here = Path(parent)
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != leave_out.resolve()
+            name for name in folders if not name.startswith(".") and _to_enter(here / name, leave_out, entered)
         )
         yield from (here / name for name in sorted(names) if not name.startswith("."))
+    yield from (Path(error.filename) for error in unlisted)
+
+
+def _to_enter(folder: Path, leave_out: Path, entered: list[Path]) -> bool:
+    """Whether a walk goes into a folder below; `entered` are the real paths of where it began, and of links taken."""
+    target = folder.resolve()
+    if target == leave_out.resolve():
+        return False
+    if folder.is_symlink():
+        if any(target.is_relative_to(one) or one.is_relative_to(target) for one in entered):
+            return False
+        entered.append(target)
+    return True
 
 
 def take_inventory(folder: Path, leave_out: Path, known: Mapping[str, SeenFile], progress: Progress) -> Inventory:
@@ -93,15 +120,18 @@ def inventory_of(paths: Sequence[Path], known: Mapping[str, SeenFile], progress:
             stats.append((path, path.stat(), None))
         except OSError as error:
             stats.append((path, None, _why(error)))
-    total = sum(stat.st_size for _, stat, _ in stats if stat is not None)
+    total = sum(stat.st_size for _, stat, _ in stats if stat is not None and mode.S_ISREG(stat.st_mode))
     done = 0
     files: list[SeenFile] = []
+    stop = threading.Event()
     with ThreadPoolExecutor(HASHERS) as pool:
-        seen = pool.map(lambda one: _look(one[0], one[1], one[2], known), stats)
-        for file in seen:
-            files.append(file)
-            done += file.size_bytes
-            progress(done, total)
+        try:
+            for file in pool.map(lambda one: _look(one[0], one[1], one[2], known, stop), stats):
+                files.append(file)
+                done += file.size_bytes
+                progress(done, total)
+        finally:
+            stop.set()  # Ctrl-C must not wait for the end of a file of a terabyte
     return Inventory(tuple(files))
 
 
@@ -129,10 +159,20 @@ def save_inventory(path: Path, inventory: Inventory) -> None:
     write_atomically(path, json.dumps(rows, ensure_ascii=True, indent=0).encode())
 
 
-def _look(path: Path, stat: os.stat_result | None, problem: str | None, known: Mapping[str, SeenFile]) -> SeenFile:
+def _look(
+    path: Path,
+    stat: os.stat_result | None,
+    problem: str | None,
+    known: Mapping[str, SeenFile],
+    stop: threading.Event,
+) -> SeenFile:
     name = str(path)
     if stat is None:
         return SeenFile(name, 0, 0, None, problem)
+    if mode.S_ISDIR(stat.st_mode):
+        return SeenFile(name, 0, stat.st_mtime_ns, None, "expected a folder that can be listed; nothing in it was seen")
+    if not mode.S_ISREG(stat.st_mode):  # opening a pipe would wait for its writer, for ever
+        return SeenFile(name, 0, stat.st_mtime_ns, None, "expected a regular file, found a pipe, socket or device")
     before = known.get(name)
     if (
         before is not None
@@ -143,7 +183,7 @@ def _look(path: Path, stat: os.stat_result | None, problem: str | None, known: M
     try:
         digest = hashlib.sha256()
         with path.open("rb") as file:
-            while block := file.read(READ_BYTES):
+            while not stop.is_set() and (block := file.read(READ_BYTES)):
                 digest.update(block)
     except OSError as error:
         return SeenFile(name, stat.st_size, stat.st_mtime_ns, None, _why(error))

@@ -1,7 +1,10 @@
 """What lies in a folder is known by its content."""
 
+import json
 import os
 from pathlib import Path
+
+import pytest
 
 from rushes.infra.inventory import load_inventory, save_inventory, take_inventory
 
@@ -55,3 +58,44 @@ def test_links_in_a_circle_end_and_unreadable_files_are_accounted_for(tmp_path):
 def test_a_broken_memory_is_as_good_as_none(tmp_path):
     (tmp_path / "inventory.json").write_text("{")
     assert load_inventory(tmp_path / "inventory.json") == {}
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_accounted_for_and_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "clip.mp4")
+    (seen,) = look(tmp_path, tmp_path / "out").unreadable()
+    assert "pipe" in (seen.problem or "")
+
+
+def test_linked_folders_are_looked_into_once_and_never_in_a_circle(tmp_path):
+    folder, archive = tmp_path / "in", tmp_path / "archive"
+    (folder / "sub").mkdir(parents=True)
+    archive.mkdir()
+    (folder / "sub" / "a.jpg").write_bytes(b"a")
+    (archive / "b.jpg").write_bytes(b"b")
+    for link, target in (
+        (folder / "ring", folder),
+        (folder / "up", tmp_path),
+        (folder / "sub-again", folder / "sub"),
+        (folder / "one", archive),
+        (folder / "two", archive),
+        (archive / "back", folder),
+        (archive / "self", archive),
+    ):
+        link.symlink_to(target, target_is_directory=True)
+    assert [Path(file.path).relative_to(folder).as_posix() for file in look(folder, tmp_path / "out").files] == [
+        "one/b.jpg",
+        "sub/a.jpg",
+    ]
+
+
+def test_events_tell_paths_in_utf8_and_not_a_thousand_of_them(tmp_path):
+    for copy in range(100):
+        (tmp_path / f"{copy}.jpg").write_bytes(b"same")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/0-caf\xe9.jpg")).write_bytes(b"same")
+    (media,) = look(tmp_path, tmp_path / "out").media()
+    told = media.told_paths()
+    assert len(media.paths) == 101
+    assert 1 <= len(told) < 50
+    assert json.loads(json.dumps(told).encode("utf-8")) == told
+    "".join(map(str, told)).encode("utf-8")

@@ -39,7 +39,7 @@ def upload(
             media_id=media.media_id,
             uri=Path(media.paths[0]).absolute().as_uri(),
             sha256=media.media_id,
-            attributes={"paths": [str(Path(path).absolute()) for path in media.paths]},
+            attributes={"paths": media.told_paths()},
         )
         for media in seen.media()
     ]

@@ -25,7 +25,7 @@ def correct_folder(out: OutFolder, base: Settings, given: FeedbackGiven) -> Iter
         raise ConfigurationError(f"{out.root} holds no results: run `rushes run FOLDER --out {out.root}` first")
     library_id = LibraryId(given.library_id)
     entry = submitted(given)
-    with out.writing(), held(out, out.settings(base, None), library_id) as parts:
+    with out.writing(), held(out, out.settings(base), library_id) as parts:
         (position,) = parts.journal.append([entry])
         record = Record("journal", position.partition, position.offset, entry.key.encode(), encode(entry))
         incoming: Incoming[LogEntry] = Incoming(record, entry, Envelope(EventId(entry.entry_id)))

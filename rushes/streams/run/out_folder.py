@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from rushes.infra.inventory import Inventory, SeenFile, load_inventory, save_inventory
 from rushes.infra.results.atomic import write_atomically
@@ -46,12 +47,11 @@ class OutFolder:
         """Be the only one who writes here. Raises ConfigurationError where somebody else does, or where the folder
         holds other things.
         """
-        if self.root.exists() and not self.exists() and any(path != self.state for path in self.root.iterdir()):
+        if self.root.is_dir() and not self.exists() and any(path != self.state for path in self.root.iterdir()):
             raise ConfigurationError(
                 f"{self.root} holds other things than an earlier run's results: name a new or empty folder with --out"
             )
-        self.state.mkdir(parents=True, exist_ok=True)
-        with self._lock_file.open("a") as lock:
+        with self._open_lock() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -62,13 +62,29 @@ class OutFolder:
                 write_atomically(self._run_file, b"{}")
             yield
 
-    def settings(self, base: Settings, folder: Path | None) -> Settings:
-        """Settings of a run: everything of its own lies in the output folder, sources only below `folder`."""
+    def _open_lock(self) -> IO[str]:
+        try:
+            str(self.root).encode()
+            self.state.mkdir(parents=True, exist_ok=True)
+            return self._lock_file.open("a")
+        except UnicodeEncodeError:
+            raise ConfigurationError(
+                f"expected an output folder named in UTF-8, found {str(self.root)!r}: name another one with --out"
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(
+                f"can't write results to {self.root} ({error.strerror or error}): name another folder with --out"
+            ) from error
+
+    def settings(self, base: Settings) -> Settings:
+        """Settings of a run: everything of its own lies in the output folder. Sources may lie anywhere: their uris are
+        made from a walk over the person's own folder, and a link in it may lead out of it.
+        """
         return base.model_copy(
             update={
                 "blobs": BlobSettings(root=str(self.keyframes)),
                 "milvus": MilvusSettings(uri=str(self.store), prefix=base.milvus.prefix),
-                "sources": SourceSettings(roots=() if folder is None else (folder.resolve(),)),
+                "sources": SourceSettings(roots=(Path(self.root.anchor),)),
             }
         )
 

@@ -193,7 +193,7 @@ class Pipeline:
             version=VERSION,
             uri=Path(one.paths[0]).absolute().as_uri(),
             sha256=one.media_id,
-            attributes={"paths": list(one.paths)},
+            attributes={"paths": one.told_paths()},
         )
         event_id = EventId(derive("upload", self._library_id, one.media_id))
         headers = headers_of(event_id, event.type, "rushes/run", _now().isoformat())

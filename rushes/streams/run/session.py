@@ -54,7 +54,7 @@ def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Setti
     engines fail. Ctrl-C stops it after the batches in hand; the results so far are written.
     """
     started = time.monotonic()
-    settings = out.settings(base, folder)
+    settings = out.settings(base)
     with out.writing():
         out.remember_library(library_id)
         models = vision_models(settings.models)
