@@ -19,7 +19,7 @@ from rushes.schemas.errors import DependencyUnavailable
 from rushes.schemas.event import MAX_EVENT_BYTES
 from rushes.schemas.log import MediaRemoved
 from rushes.schemas.media import MediaFacts, MediaUploaded, ProducerBox
-from rushes.schemas.shots import FrameQuality, MediaSplit, ShotSplit
+from rushes.schemas.shots import FrameQuality, MediaErased, MediaSplit, ShotSplit
 from rushes.streams.stages import split_events
 from rushes.streams.stages.split_manifest import MediaFolder, Totals
 from tests.making_media import claim_duration, pan, scene, still, write_film, write_png_bomb, write_sound
@@ -355,7 +355,8 @@ def test_a_deletion_marks_tells_the_log_and_erases(rig):
     rig.run(rig.upload("film.mp4", version=3), rig.upload("kept.png"))
     kept = blobs_of(rig, "kept.png")
     sent = rig.run(rig.delete("film.mp4", version=3))
-    ((output,)) = sent.outputs
+    output = sent.outputs[0]
+    assert [type(output.event) for output in sent.outputs] == [MediaRemoved, MediaErased]
     assert output.channel == Channel.LIBRARY_LOG
     assert isinstance(output.event, MediaRemoved)
     assert (output.event.version, output.event_id) == (3, output.event.entry_id)
@@ -383,9 +384,10 @@ def test_uploads_and_deletions_of_a_media_in_one_batch_keep_their_order(rig):
         rig.upload("photo.png", version=1), rig.delete("photo.png", version=2), rig.upload("photo.png", version=3)
     )
     assert [type(output.event).__name__ for output in sent.outputs] == [
-        "ShotSplit", "MediaSplit", "MediaStatus", "MediaRemoved", "ShotSplit", "MediaSplit", "MediaStatus",
+        "ShotSplit", "MediaSplit", "MediaStatus", "MediaRemoved", "MediaErased", "ShotSplit", "MediaSplit",
+        "MediaStatus",
     ]  # fmt: skip
-    assert [outcome.source.event.version for outcome in sent.outcomes] == [1, 2, 2, 3]
+    assert [outcome.source.event.version for outcome in sent.outcomes] == [1, 2, 2, 2, 3]
 
 
 def test_a_deletion_from_elsewhere_stops_a_split_in_flight(rig):
@@ -398,7 +400,10 @@ def test_a_deletion_from_elsewhere_stops_a_split_in_flight(rig):
             break
     mark_removed(rig.blobs, ids.LibraryId(LIBRARY), ids.MediaId("film.mp4"), 1)
     rest = list(outcomes)
-    assert [output for outcome in rest for output in outcome.outputs] == []
+    (output,) = [output for outcome in rest for output in outcome.outputs]
+    told_of = {frame.sha256 for o in seen for frame in o.event.frames}
+    assert isinstance(output.event, MediaErased)
+    assert told_of <= {keyframe.sha256 for keyframe in output.event.keyframes}
     assert rest[-1].done
     assert [path.rpartition("/")[2] for path in blobs_of(rig, "film.mp4")] == ["removed.json"]
 

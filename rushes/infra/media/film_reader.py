@@ -4,6 +4,7 @@ Time 0 is the first presented frame. What does not decode is skipped and counted
 clock jumps, the reader says so. Playlists and other formats that open further files are not opened at all.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,6 +29,9 @@ FORMATS: Final = (
 
 SEEK_MARGIN_US: Final = 2_000_000
 """A resume starts decoding this long before its place: the first frames after a seek may lack their references."""
+
+MAX_THREADS: Final = 8
+"""Of one decoder. Each holds frames of its own: sixteen on 8K film of 10 bits would fill the memory allowed."""
 
 SHORTFALL_US: Final = 1_000_000
 """A file that ends this long before its header says is truncated; less is a container's rounding."""
@@ -150,6 +154,7 @@ class FilmReader:
                 other.discard = av.stream.Discard.all
         context.options = {"max_pixels": str(self._limits.pixels)}
         stream.thread_type = "AUTO"
+        context.thread_count = min(os.cpu_count() or 1, MAX_THREADS)
         return stream
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:

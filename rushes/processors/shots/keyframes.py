@@ -6,7 +6,7 @@ there is nothing else.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -20,8 +20,11 @@ GRID_SLOTS: Final = 12
 INSIDE_US: Final = 250_000
 """How far inside the shot start and end are taken: six frames at 25/s, past the blur of a cut."""
 
-END_STEP_US: Final = 100_000
-"""Step between the frames kept for the end: at most four are held."""
+INSIDE_PART: Final = 8
+"""But no more than this part of the shot: start, middle and end of a short one stay apart."""
+
+EDGE_STEP_US: Final = 80_000
+"""Step between the frames kept near start and end: what is wanted lies within 40 ms, and nine are held."""
 
 LONG_TAKE_STEP_US: Final = 10_000_000
 """A long take gives one more frame every 10 s."""
@@ -48,16 +51,16 @@ class Pick(Generic[F]):
 
 
 class KeyframeReservoir(Generic[F]):
-    """Frames of one shot in order in, keyframes out; at most 27 pictures are held for a shot of a minute."""
+    """Frames of one shot in order in, keyframes out; at most 31 pictures are held for a shot of a minute."""
 
     def __init__(self) -> None:
         self._light = _Grid[F](GRID_SLOTS)
         self._dark = _Grid[F](4)
-        self._start: Candidate[F] | None = None
-        self._first_light_us = 0
-        self._end: deque[Candidate[F]] = deque()
+        self._early: list[Candidate[F]] = []
+        self._late: deque[Candidate[F]] = deque()
         self._long: list[Candidate[F]] = []
         self._shot_start_us: int | None = None
+        self._light_us = (0, 0)
 
     def push(self, index: int, time_us: int, *, black: bool, picture: Callable[[], F]) -> None:
         """Offer a frame. `picture` is called only where the frame is kept."""
@@ -73,15 +76,10 @@ class KeyframeReservoir(Generic[F]):
         if black:
             self._dark.push(candidate)
             return
-        if self._light.seen == 0:
-            self._first_light_us = time_us
+        self._light_us = (time_us if self._light.seen == 0 else self._light_us[0], time_us)
         self._light.push(candidate)
-        if self._start is None or self._start.time_us < self._first_light_us + INSIDE_US:
-            self._start = candidate()
-        if not self._end or time_us >= self._end[-1].time_us + END_STEP_US:
-            self._end.append(candidate())
-            while len(self._end) > 1 and self._end[1].time_us <= time_us - INSIDE_US:
-                self._end.popleft()
+        self._push_early(time_us, candidate)
+        self._push_late(time_us, candidate)
         if time_us >= self._shot_start_us + (len(self._long) + 1) * LONG_TAKE_STEP_US:
             self._long.append(candidate())
 
@@ -89,21 +87,34 @@ class KeyframeReservoir(Generic[F]):
         """The shot's keyframes in order of time; `end_us` is where the next shot starts. At least one, if any came."""
         if self._shot_start_us is None:
             return []
-        middle_us = (self._shot_start_us + end_us) // 2
         if self._light.seen == 0:
-            return [Pick("static", self._dark.nearest(middle_us))]
-        middle = self._light.nearest(middle_us)
-        picks: list[Pick[F]] = [Pick("middle" if dynamic else "static", middle)]
-        if dynamic and self._start is not None:
-            picks += [Pick("start", self._start), Pick("end", self._end[0])]
+            return [Pick("static", _nearest(self._dark.kept, (self._shot_start_us + end_us) // 2))]
+        first_us, last_us = self._light_us
+        held = {kept.index: kept for kept in (*self._light.kept, *self._early, *self._late)}
+        wanted: list[tuple[FrameReason, int]] = [("middle" if dynamic else "static", (first_us + last_us) // 2)]
+        if dynamic:
+            inside_us = min(INSIDE_US, (last_us - first_us) // INSIDE_PART)
+            wanted += [("start", first_us + inside_us), ("end", last_us - inside_us)]
+        picks: list[Pick[F]] = []
+        for why, time_us in wanted:
+            if held:
+                picks.append(Pick(why, held.pop(_nearest(held.values(), time_us).index)))
         for extra in self._long:
             others = [pick.candidate.time_us for pick in picks] + [end_us]
             if all(abs(extra.time_us - other) >= CLOSE_US for other in others):
                 picks.append(Pick("long_take", extra))
-        chosen: dict[int, Pick[F]] = {}
-        for pick in picks:
-            chosen.setdefault(pick.candidate.index, pick)
-        return sorted(chosen.values(), key=lambda pick: pick.candidate.time_us)
+        return sorted(picks, key=lambda pick: pick.candidate.time_us)
+
+    def _push_early(self, time_us: int, candidate: Callable[[], Candidate[F]]) -> None:
+        within = time_us <= self._light_us[0] + INSIDE_US + EDGE_STEP_US
+        if within and (not self._early or time_us >= self._early[-1].time_us + EDGE_STEP_US):
+            self._early.append(candidate())
+
+    def _push_late(self, time_us: int, candidate: Callable[[], Candidate[F]]) -> None:
+        if not self._late or time_us >= self._late[-1].time_us + EDGE_STEP_US:
+            self._late.append(candidate())
+            while self._late[0].time_us < time_us - INSIDE_US - EDGE_STEP_US:
+                self._late.popleft()
 
 
 class _Grid(Generic[F]):
@@ -112,17 +123,18 @@ class _Grid(Generic[F]):
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._step = 1
-        self._kept: list[Candidate[F]] = []
+        self.kept: list[Candidate[F]] = []
         self.seen = 0
 
     def push(self, candidate: Callable[[], Candidate[F]]) -> None:
         if self.seen % self._step == 0:
-            if len(self._kept) == self._slots:
-                self._kept = self._kept[::2]
+            if len(self.kept) == self._slots:
+                self.kept = self.kept[::2]
                 self._step *= 2
             if self.seen % self._step == 0:
-                self._kept.append(candidate())
+                self.kept.append(candidate())
         self.seen += 1
 
-    def nearest(self, time_us: int) -> Candidate[F]:
-        return min(self._kept, key=lambda kept: (abs(kept.time_us - time_us), kept.index))
+
+def _nearest(candidates: Iterable[Candidate[F]], time_us: int) -> Candidate[F]:
+    return min(candidates, key=lambda kept: (abs(kept.time_us - time_us), kept.index))

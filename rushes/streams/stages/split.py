@@ -1,4 +1,4 @@
-"""Stage `split`: uploads become shots and keyframes, deletions become removals.
+"""Stage `split`: uploads become shots and keyframes, deletions become removals and erasures.
 
 Photos of a batch are decoded side by side, ahead of their turn; films one after the other, each shot going out as it is
 found. Events of one media keep their order. Nothing is decoded in this process.
@@ -26,6 +26,7 @@ from rushes.schemas.log import MediaRemoved
 from rushes.schemas.media import MediaDeleted, MediaUploaded
 from rushes.streams.event_time import event_time_us
 from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
+from rushes.streams.stages.split_erasure import erasure_groups
 from rushes.streams.stages.split_events import (
     Version,
     closing_outputs,
@@ -224,7 +225,7 @@ class SplitStage(NoHooks):
         version = _version_of(incoming, event)
         folder = MediaFolder(self._blobs, version.library_id, version.media_id)
         if done.remember is not None and self._is_removed(version):
-            folder.erase(version.number)
+            yield from self._erase(incoming, version.library_id, version.media_id, version.number)
             done = _Done()
         for step in folder.steps(done.again) if done.again is not None else ():
             yield Outcome(incoming, tuple(shot_outputs(version.library_id, step.events)), done=False)
@@ -241,7 +242,7 @@ class SplitStage(NoHooks):
         with film.file, closing(delivery.deliver(film.file.path, film.manifest)) as groups:
             for outputs in groups:
                 if outputs and self._is_removed(version):
-                    folder.erase(version.number)
+                    yield from self._erase(incoming, version.library_id, version.media_id, version.number)
                     break
                 yield Outcome(incoming, outputs, done=False)
         yield Outcome(incoming)
@@ -253,7 +254,10 @@ class SplitStage(NoHooks):
     # -- deletions
 
     def _remove(self, incoming: Upload, event: MediaDeleted) -> Iterator[SplitOutcome]:
-        """The marker first, so that no split in flight tells of the media any more; then the log; then the bytes."""
+        """The marker first, so that no split in flight tells of the media any more; then the log; then the bytes.
+
+        Told and erased again where it was interrupted: the bytes go only after all that was known of them is delivered.
+        """
         library_id, media_id = LibraryId(event.library_id), MediaId(event.media_id)
         number = _version_number(incoming, event.version)
         mark_removed(self._blobs, library_id, media_id, number)
@@ -264,8 +268,15 @@ class SplitStage(NoHooks):
             entry_id=entry_id(library_id, "MediaRemoved", media_id, number),
         )
         yield Outcome(incoming, (Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)),), done=False)
-        MediaFolder(self._blobs, library_id, media_id).erase(number)
+        yield from self._erase(incoming, library_id, media_id, number)
         yield Outcome(incoming)
+
+    def _erase(self, incoming: Upload, library_id: LibraryId, media_id: MediaId, number: int) -> Iterator[SplitOutcome]:
+        """Erase versions up to this one, and say before which keyframes that are."""
+        folder = MediaFolder(self._blobs, library_id, media_id)
+        for outputs in erasure_groups(folder, library_id, media_id, number):
+            yield Outcome(incoming, outputs, done=False)
+        folder.erase(number)
 
 
 def _version_of(incoming: Upload, event: MediaUploaded) -> Version:

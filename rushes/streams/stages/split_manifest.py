@@ -4,8 +4,12 @@ All of it lies in the media's folder of the blob store. The manifest is written 
 complete; each step is written once, after its shot was delivered. A restart at any moment finds a prefix of the shots.
 """
 
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rushes.infra.blobs.port import BlobStore
@@ -15,10 +19,12 @@ from rushes.schemas.errors import MediaNotFound
 from rushes.schemas.event import TimeUs, Uuid
 from rushes.schemas.ids import LibraryId, MediaId, media_folder
 from rushes.schemas.media import MediaFacts
-from rushes.schemas.shots import PartFailure, ShotSplit
+from rushes.schemas.shots import ErasedKeyframe, PartFailure, ShotSplit
 
 MANIFEST_NAME: Final = "manifest.json"
 ANCHORS_NAME: Final = "anchors.json"
+
+log = structlog.get_logger(__name__)
 
 
 class Stored(BaseModel):
@@ -138,19 +144,49 @@ class MediaFolder:
             self._blobs.put(self._path(f"v{version}/thumbs/{frame_id}.jpg"), thumbnail),
         )
 
+    def known_keyframes(self, up_to_version: int) -> Iterator[tuple[ErasedKeyframe, ...]]:
+        """Keyframes of versions up to this one, for each blob read: of a step, its own; of a picture that no step
+        tells of (its split was killed, or had other bytes), its hash alone, for its boxes are not known.
+        """
+        for version in self._versions(up_to_version):
+            told: set[str] = set()
+            for path in self._blobs.list(self._path(f"{version}/steps")):
+                try:
+                    step = Step.model_validate_json(self._blobs.get(path))
+                except MediaNotFound:
+                    continue
+                except ValidationError as error:
+                    log.warning(
+                        "a step does not read; its keyframes count by their pictures", path=path, why=str(error)
+                    )
+                    continue
+                frames = [frame for event in step.events for frame in event.frames]
+                told.update(frame.frame_id for frame in frames)
+                yield tuple(ErasedKeyframe(sha256=frame.sha256, boxes=frame.boxes) for frame in frames)
+            for path in self._blobs.list(self._path(f"{version}/frames")):
+                if PurePosixPath(path).stem in told:
+                    continue
+                try:
+                    yield (ErasedKeyframe(sha256=hashlib.sha256(self._blobs.get(path)).hexdigest()),)
+                except MediaNotFound:
+                    continue
+
     def erase(self, up_to_version: int) -> None:
         """Delete everything made of versions up to this one. What a later version made stays."""
         manifest = self.manifest()
         if manifest is None or manifest.version <= up_to_version:
             self._blobs.delete(self._path(MANIFEST_NAME))
             self._blobs.delete(self._path(ANCHORS_NAME))
-        prefix = self._path("v")
-        versions = {
-            path[len(prefix) :].partition("/")[0] for path in self._blobs.list(self._folder) if path.startswith(prefix)
-        }
-        for version in versions:
-            if version.isdecimal() and int(version) <= up_to_version:
-                self._blobs.delete_folder(f"{prefix}{version}")
+        for version in self._versions(up_to_version):
+            self._blobs.delete_folder(self._path(version))
+
+    def _versions(self, up_to_version: int) -> list[str]:
+        """Names of the folders of these versions."""
+        start = len(self._folder) + 1
+        names = {path[start:].partition("/")[0] for path in self._blobs.list(self._folder)}
+        return sorted(
+            name for name in names if name[0] == "v" and name[1:].isdecimal() and int(name[1:]) <= up_to_version
+        )
 
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}"
