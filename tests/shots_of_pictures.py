@@ -68,6 +68,11 @@ class DictCache:
     def put(self, items: Mapping[str, bytes]) -> None:
         self.values.update(items)
 
+    def delete(self, keys: Sequence[str]) -> bool:
+        for key in keys:
+            self.values.pop(key, None)
+        return True
+
     def close(self) -> None:
         pass
 

@@ -29,11 +29,11 @@ from rushes.schemas.log import (
 )
 from rushes.schemas.media import MediaDeleted, MediaUploaded
 from rushes.schemas.models import LibraryPlaced, ModelUpdated
-from rushes.schemas.shots import MediaSplit, ShotSplit
+from rushes.schemas.shots import MediaErased, MediaSplit, ShotSplit
 from rushes.schemas.status import DeadLetter, MediaStatus
 
 AnyEvent = Annotated[
-    MediaUploaded | MediaDeleted | ShotSplit | MediaSplit
+    MediaUploaded | MediaDeleted | ShotSplit | MediaSplit | MediaErased
     | ItemsEmbedded | MediaTotals | MediaRemoved | FeedbackSubmitted | PolicyChanged | ProfileImported
     | AdapterChanged | GenerationPromoted | ConsolidationRequested | EntrySkipped
     | FeedbackGiven | ClusterAssigned | ClusterChanged | GenerationMark | MediaStatus | DeadLetter

@@ -1,4 +1,4 @@
-"""What split publishes on `frames`: shots as they are found, and a closing total."""
+"""What split publishes on `frames`: shots as they are found, a closing total, and what was erased."""
 
 from typing import Annotated, Literal
 
@@ -115,6 +115,32 @@ class MediaSplit(Event):
     frame_duration_us: TimeUs | None = Field(default=None, description="Mean, over the film.")
     partial: str | None = Field(default=None, description="Why only a part could be decoded.")
     failed: tuple[PartFailure, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return media_key(self.library_id, self.media_id)
+
+
+class ErasedKeyframe(Part):
+    """What the embedding cache knows a keyframe by."""
+
+    sha256: Sha256
+    boxes: tuple[ProducerBox, ...] = ()
+
+
+class MediaErased(Event):
+    """The keyframes of this version and all below it are being erased: what was kept of them elsewhere must go too.
+
+    Long lists come in parts; a version of which no keyframe is known has none.
+    """
+
+    type: Literal["MediaErased"] = "MediaErased"
+    schema_version: Literal[1] = 1
+    media_id: MediaName
+    version: MediaVersion
+    part: Annotated[int, Field(ge=0)] = 0
+    final: bool = True
+    keyframes: tuple[ErasedKeyframe, ...]
 
     @property
     def key(self) -> str:

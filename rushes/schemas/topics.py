@@ -27,7 +27,7 @@ from rushes.schemas.log import (
 )
 from rushes.schemas.media import MediaDeleted, MediaUploaded
 from rushes.schemas.models import LibraryPlaced, ModelUpdated
-from rushes.schemas.shots import MediaSplit, ShotSplit
+from rushes.schemas.shots import MediaErased, MediaSplit, ShotSplit
 from rushes.schemas.status import DeadLetter, MediaStatus
 
 LETTER_MAX_BYTES: Final = 4 * 1024 * 1024
@@ -118,9 +118,10 @@ _TOPICS: Final = (
     ),
     TopicContract(
         Channel.FRAMES,
-        "Shots with their keyframes as they are found, and a closing total for each media.",
+        "Shots with their keyframes as they are found, a closing total for each media, and the keyframes that are "
+        "being erased.",
         key=_MEDIA_KEY,
-        messages=(ShotSplit, MediaSplit),
+        messages=(ShotSplit, MediaSplit, MediaErased),
         senders=(Role.SPLIT,),
         receivers=(Role.EMBED,),
         retention_days=30,
@@ -129,7 +130,7 @@ _TOPICS: Final = (
         Channel.FRAMES_BULK,
         "The same, in the lane for backfills and long files.",
         key=_MEDIA_KEY,
-        messages=(ShotSplit, MediaSplit),
+        messages=(ShotSplit, MediaSplit, MediaErased),
         senders=(Role.SPLIT,),
         receivers=(Role.EMBED,),
         retention_days=30,

@@ -14,7 +14,7 @@ from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.feedback import FeedbackGiven
 from rushes.schemas.ids import Generation
 from rushes.schemas.media import MediaDeleted, MediaUploaded
-from rushes.schemas.shots import MediaSplit, ShotSplit
+from rushes.schemas.shots import MediaErased, MediaSplit, ShotSplit
 from rushes.streams.runner.worker import Role, run_worker, system_surroundings
 from rushes.streams.stage import Stage
 from rushes.streams.stages.cluster import ClusterStage
@@ -64,7 +64,7 @@ def run_role(name: str, settings: Settings) -> NoReturn:
                 return Role(stage, (Channel.MEDIA_UPLOADED,), (MediaUploaded, MediaDeleted))
             case "embed":
                 stage = embed_stage(vision_models(settings.models), blobs, open_cache(settings.redis))
-                return Role(stage, (Channel.FRAMES,), (ShotSplit, MediaSplit))
+                return Role(stage, (Channel.FRAMES,), (ShotSplit, MediaSplit, MediaErased))
             case "feedback":
                 return Role(FeedbackStage(), (Channel.FEEDBACK,), (FeedbackGiven,))
             case "cluster":

@@ -79,6 +79,29 @@ def test_the_last_put_stands(cache, name):
     assert cache.get([name]) == [b"last"]
 
 
+def test_what_is_deleted_is_gone_and_nothing_else(cache, name):
+    values = {f"{name}:{number}": os.urandom(40) for number in range(1_200)}
+    cache.put(values)
+    gone = [f"{name}:{number}" for number in range(0, 1_200, 2)]
+    assert cache.delete([*gone, f"{name}:never-put", gone[0]])
+    assert cache.get(list(values)) == [None if key in set(gone) else value for key, value in values.items()]
+    cache.put({gone[0]: b"again"})
+    assert cache.get([gone[0]]) == [b"again"]
+
+
+def test_only_the_very_key_is_deleted(cache, name):
+    keys = [f"{name}{end}" for end in ("", "*", "%", "?", "[a]", "'", "_", ":")]
+    cache.put({key: key.encode() for key in keys})
+    assert cache.delete([f"{name}*", f"{name}%"])
+    assert cache.get(keys) == [None if key[-1] in "*%" else key.encode() for key in keys]
+
+
+def test_deleting_what_is_not_there_or_nothing_is_fine(cache, name):
+    assert cache.delete([name])
+    assert cache.delete([])
+    assert cache.state == "ok"
+
+
 def test_hits_misses_and_bytes_are_counted(cache, name):
     cache.put({f"{name}a": b"12345", f"{name}b": b"123"})
     cache.get([f"{name}a", f"{name}x", f"{name}b"])
@@ -120,6 +143,42 @@ def test_a_value_larger_than_memory_allows_is_forgotten_and_no_error():
     assert cache.get(["big"]) == [None]
     cache.put({"small": b"x"})
     assert cache.get(["small"]) == [b"x"]
+
+
+def test_memory_that_was_deleted_makes_room():
+    cache = MemoryCache(max_bytes=10 * 1_200)
+    cache.put({str(number): bytes(1_000) for number in range(10)})
+    cache.delete(["8", "9"])
+    cache.put({"new": bytes(1_000), "newer": bytes(1_000)})
+    assert None not in cache.get(["0", "7", "new", "newer"])
+
+
+def test_deleted_bytes_are_in_no_file_on_disk(tmp_path):
+    cache = DiskCache(tmp_path)
+    vector = os.urandom(400)
+    cache.put({f"face:{number}": vector for number in range(50)} | {"kept": b"value"})
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert vector in held
+    assert cache.delete([f"face:{number}" for number in range(50)])
+    left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert vector not in left
+    assert b"face:" not in left
+    assert cache.get(["kept"]) == [b"value"]
+    cache.close()
+
+
+def test_a_disk_cache_that_is_locked_says_that_it_did_not_delete(tmp_path):
+    cache = DiskCache(tmp_path)
+    cache.put({"a": b"1"})
+    other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not cache.delete(["a"])
+    assert cache.state.startswith("down: ")
+    other.execute("ROLLBACK")
+    assert cache.delete(["a"])
+    assert cache.get(["a"]) == [None]
+    other.close()
+    cache.close()
 
 
 DISK_WRITER = """
@@ -191,6 +250,7 @@ def test_a_folder_that_cannot_be_is_down_with_the_reason_and_no_error(tmp_path):
         cache = DiskCache(tmp_path / "file" / "cache")
         cache.put({"a": b"1"})
     assert cache.get(["a"]) == [None]
+    assert not cache.delete(["a"])
     assert cache.state.startswith("down: ")
     assert [log["log_level"] for log in logs] == ["warning"]
 
@@ -235,6 +295,7 @@ def test_a_frozen_redis_costs_one_short_wait_and_says_so_once(own_redis, name):
             for _ in range(50):
                 cache.get(keys)
                 cache.put({"a": b"1"})
+                assert not cache.delete(keys)
             later = time.monotonic() - started
     finally:
         os.kill(own_redis.pid, signal.SIGCONT)

@@ -1,5 +1,6 @@
 """A producer, a corrector and ops at the command line, with workers of every role on real engines."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 import skimage.data
 from PIL import Image
+from redis import Redis
 
+from rushes.infra.cache.redis import KEY_PREFIX
+from rushes.schemas.ids import LibraryId, MediaId, media_folder
 from tests.faults.supervised import Supervisor
 from tests.waiting import eventually
 
@@ -42,6 +46,17 @@ class System:
         done = self.rushes(*arguments)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def keyframe_sha256(self, media_id: str) -> str:
+        """Of the one keyframe of a photo."""
+        blobs = Path(self.environment["RUSHES_BLOBS__ROOT"])
+        (picture,) = (blobs / media_folder(LibraryId(LIBRARY), MediaId(media_id))).glob("v*/frames/*.jpg")
+        return hashlib.sha256(picture.read_bytes()).hexdigest()
+
+    def cached(self, sha256: str) -> list[bytes]:
+        """Keys of the embedding cache in which this keyframe is."""
+        with Redis.from_url(self.environment["RUSHES_REDIS__URL"]) as redis:
+            return list(redis.scan_iter(match=f"{KEY_PREFIX}*{sha256}*", count=1_000))
 
     def states(self) -> dict[str, str]:
         return {row["media_id"]: row["state"] for row in self.lines("status", "-l", LIBRARY, "--json")}
@@ -111,8 +126,12 @@ def test_from_an_upload_to_a_correction_to_a_deletion(system: System, tmp_path: 
         within_s=60,
     )
 
+    erased, kept = system.keyframe_sha256(ids["café.jpg"]), system.keyframe_sha256(ids["rocket.png"])
+    assert len(system.cached(erased)) == 1
     assert system.rushes("delete", ids["café.jpg"], "-l", LIBRARY).returncode == 0
     eventually(lambda: system.states()[ids["café.jpg"]] == "removed", within_s=60)
+    eventually(lambda: system.cached(erased) == [], within_s=60)
+    assert len(system.cached(kept)) == 1
     pictures = list((tmp_path / "blobs").rglob("*.jpg"))
     assert {path.parent.name for path in pictures} == {"frames", "thumbs"}
     assert len(pictures) == 2

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
+import fakeredis
 import numpy as np
 import pytest
 import skimage.data
 from structlog.testing import capture_logs
 
 from rushes.infra.blobs.removal import mark_removed
+from rushes.infra.cache.redis import RedisCache
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.library import Library
 from rushes.processors.embedding.face_descriptor import FaceDescriptor
@@ -24,9 +27,10 @@ from rushes.schemas.errors import DependencyUnavailable, MediaNotFound
 from rushes.schemas.event import MAX_EVENT_BYTES
 from rushes.schemas.ids import Generation, LibraryId, MediaId
 from rushes.schemas.media import ProducerBox
-from rushes.schemas.shots import MediaSplit, PartFailure
+from rushes.schemas.shots import ErasedKeyframe, MediaErased, MediaSplit, PartFailure, ShotSplit
 from rushes.schemas.status import DeadLetter
 from rushes.schemas.vectors import decode_vector
+from rushes.streams.runner.dead_letters import DeadLetters, Failure
 from rushes.streams.stages.embed import EmbedStage
 from tests.shots_of_pictures import DictBlobs, DictCache, entries, finals, incoming, shot_of
 from tests.tiny_onnx import tiny_embedder
@@ -321,6 +325,97 @@ def test_an_older_removal_does_not_replace_a_newer_one(blobs):
     for version in (3, 2):
         mark_removed(blobs, LibraryId("lib"), MediaId("film"), version)
     assert json.loads(next(iter(blobs.files.values())))["version"] == 3
+
+
+def erasure_of(*shots: ShotSplit) -> MediaErased:
+    frames = [frame for shot in shots for frame in shot.frames]
+    return MediaErased(
+        library_id=shots[0].library_id,
+        media_id=shots[0].media_id,
+        version=shots[0].version,
+        keyframes=tuple(ErasedKeyframe(sha256=frame.sha256, boxes=frame.boxes) for frame in frames),
+    )
+
+
+def test_of_an_erased_media_the_cache_keeps_nothing_and_of_all_others_everything(stage_of, blobs):
+    cache, box = DictCache(), ProducerBox(box=(0.25, 0.25, 0.75, 0.75), label="cup")
+    gone = [shot_of(blobs, [ASTRONAUT]), shot_of(blobs, [COFFEE], start_us=9, boxes=(box,))]
+    kept = [
+        shot_of(blobs, [ASTRONAUT, COFFEE], library="other"),
+        shot_of(blobs, [ASTRONAUT[::-1].copy()], media="another"),
+        shot_of(blobs, [COFFEE], media="another", boxes=(box.model_copy(update={"label": "saucer"}),)),
+    ]
+    stage = stage_of(cache)
+    run(stage, *kept)
+    before = dict(cache.values)
+    run(stage, *gone)
+    assert len(cache.values) == len(before) + 2
+    (outcome,) = run(stage, erasure_of(*gone))
+    assert (outcome.outputs, outcome.error, outcome.done) == ((), None, True)
+    assert cache.values == before
+
+
+def test_an_erasure_in_the_batch_of_its_shots_comes_behind_them(stage_of, blobs, monkeypatch):
+    monkeypatch.setattr("rushes.streams.stages.embed.CHUNK_FRAMES", 1)
+    cache, shot = DictCache(), shot_of(blobs, [ASTRONAUT, COFFEE, COFFEE[::-1].copy()])
+    outcomes = finals(run(stage_of(cache), shot, erasure_of(shot), shot_of(blobs, [ASTRONAUT], media="x")))
+    assert [len(outcome.outputs) for outcome in outcomes] == [1, 0, 1]
+    assert {key.split(":")[2] for key in cache.values} <= {shot.frames[0].sha256}, "the other media's"
+
+
+def test_a_shot_that_fails_half_way_puts_nothing_into_the_cache_behind_its_erasure(stage_of, blobs, monkeypatch):
+    monkeypatch.setattr("rushes.streams.stages.embed.CHUNK_FRAMES", 1)
+    cache, shot = DictCache(), shot_of(blobs, [ASTRONAUT, COFFEE, COFFEE[::-1].copy()])
+    blobs.delete(shot.frames[1].image_uri.removeprefix("mem://"))
+    failed, erased = finals(run(stage_of(cache), shot, erasure_of(shot)))
+    assert isinstance(failed.error, MediaNotFound)
+    assert erased.error is None
+    assert cache.values == {}
+
+
+def test_what_a_slow_worker_kept_behind_the_erasure_it_forgets_with_the_shot(stage_of, blobs):
+    cache, shot = DictCache(), shot_of(blobs, [COFFEE])
+
+    class Erased(ListedFaces):
+        def detect(self, images):
+            mark_removed(blobs, LibraryId("lib"), MediaId("film"), 1)
+            run(stage_of(cache), erasure_of(shot))
+            return super().detect(images)
+
+    (outcome,) = finals(run(stage_of(cache, detector=Erased(ONE_FACE)), shot))
+    assert (outcome.outputs, outcome.error) == ((), None)
+    assert cache.values == {}
+
+
+def test_what_a_killed_worker_kept_is_forgotten_when_its_shot_comes_again(stage_of, blobs):
+    cache, shot = DictCache(), shot_of(blobs, [COFFEE])
+    run(stage_of(cache), shot)
+    blobs.files.clear()
+    mark_removed(blobs, LibraryId("lib"), MediaId("film"), 1)
+    run(stage_of(cache), shot)
+    assert cache.values == {}
+
+
+def test_an_erasure_while_the_cache_is_away_is_no_failure_and_says_what_stays(stage_of, blobs):
+    server = fakeredis.FakeServer()
+    stage = stage_of(RedisCache(fakeredis.FakeRedis(server=server), ttl_s=60))
+    shot = shot_of(blobs, [COFFEE])
+    run(stage, shot)
+    server.connected = False
+    with capture_logs() as logs:
+        (outcome,) = run(stage, erasure_of(shot))
+    assert (outcome.outputs, outcome.error) == ((), None)
+    (line,) = [line for line in logs if "until it expires" in line["event"]]
+    assert (line["log_level"], line["media_id"], line["keyframes"]) == ("warning", "film", 1)
+
+
+def test_an_erasure_that_ends_as_a_letter_tells_the_log_nothing(stage_of, blobs):
+    event = incoming(erasure_of(shot_of(blobs, [COFFEE])))
+    makes = DeadLetters("embed", worker=None, clock=lambda: datetime.now(UTC))
+    letter = makes.letter(event.record, event.envelope, Failure("invalid-event", "why"))
+    assert stage_of().failed(event, letter) == ()
+    (written,) = makes.outputs(event.record, event.envelope, letter)
+    assert written.event == letter
 
 
 def crowd(count: int) -> list[tuple[float, float, float, float]]:

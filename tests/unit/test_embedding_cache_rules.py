@@ -89,6 +89,47 @@ def test_a_server_that_comes_back_is_used_again_and_both_are_said_once(server, c
     assert cache.state == "ok"
 
 
+def test_a_deletion_says_whether_the_server_did_it_and_opens_the_circuit_where_it_is_down(server, cache, clock):
+    cache.put({"a": b"value"})
+    server.connected = False
+    with capture_logs() as logs:
+        assert not cache.delete(["a"])
+        assert cache.state.startswith("down: ")
+        server.connected = True
+        assert not cache.delete(["a"]), "the circuit is open"
+        clock.now += COOL_S + 0.1
+        assert cache.delete(["a"])
+        assert cache.get(["a"]) == [None]
+    assert [log["event"].split(";")[0] for log in logs] == ["embedding cache is down", "embedding cache is back"]
+
+
+def test_a_deletion_that_ends_half_way_is_no_success(cache, clock):
+    calls = []
+
+    def unlink(*names):
+        calls.append(names)
+        if len(calls) == 2:
+            raise redis.TimeoutError("frozen")
+        return len(names)
+
+    cache._client.unlink = unlink
+    assert not cache.delete([str(number) for number in range(5 * KEYS_PER_CALL)])
+    assert len(calls) == 2
+
+
+def test_a_slow_deletion_ends_within_the_budget(cache, clock):
+    calls = []
+
+    def slow(*names):
+        calls.append(names)
+        clock.now += 0.2
+        return len(names)
+
+    cache._client.unlink = slow
+    assert not cache.delete([str(number) for number in range(100 * KEYS_PER_CALL)])
+    assert len(calls) <= BUDGET_S / 0.2 + 1
+
+
 def test_while_one_call_tries_a_server_again_the_others_do_not_wait(server, cache, clock):
     server.connected = False
     cache.get(["a"])

@@ -76,6 +76,24 @@ class DiskCache:
             self._worked()
         self._counter.written(sum(map(len, items.values())))
 
+    def delete(self, keys: Sequence[str]) -> bool:
+        """Also their bytes in the file, as far as no other process reads it just now."""
+        with self._lock:
+            if self._database is None:
+                self._counter.skipped(len(keys))
+                return False
+            try:
+                with self._database:
+                    self._database.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in keys])
+                # The log still holds the pages as they were.
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.Error as error:
+                self._counter.skipped(len(keys))
+                self._failed(error)
+                return False
+            self._worked()
+        return True
+
     @property
     def state(self) -> str:
         return "ok" if self._down is None else f"down: {self._down}"
@@ -132,6 +150,8 @@ class DiskCache:
             database.execute("PRAGMA journal_mode = WAL")
             # Safe against the end of the process; after a crash of the machine the last entries may be lost.
             database.execute("PRAGMA synchronous = NORMAL")
+            # What is deleted is overwritten: vectors of faces must not stay readable in free pages.
+            database.execute("PRAGMA secure_delete = ON")
             database.execute(_SCHEMA)
             database.execute("SELECT key, value FROM entries LIMIT 1").fetchall()
         except sqlite3.Error:

@@ -43,6 +43,12 @@ class MemoryCache:
                 self._drop(next(iter(self._values)))
         self._counter.written(sum(map(len, items.values())))
 
+    def delete(self, keys: Sequence[str]) -> bool:
+        with self._lock:
+            for key in keys:
+                self._drop(key)
+        return True
+
     @property
     def state(self) -> str:
         return "ok"

@@ -11,6 +11,10 @@ class EmbeddingCache(Protocol):
 
     def put(self, items: Mapping[str, bytes]) -> None: ...
 
+    def delete(self, keys: Sequence[str]) -> bool:
+        """Forget these keys. False where the cache is away: what it holds of them stays until it expires."""
+        ...
+
     @property
     def state(self) -> str:
         """For log, metric and screen: `ok`, `down` (with the reason), or `off`."""

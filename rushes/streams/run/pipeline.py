@@ -23,7 +23,7 @@ from rushes.schemas.envelope import Record, encode, headers_of
 from rushes.schemas.ids import EventId, LibraryId, MediaId, derive
 from rushes.schemas.log import ItemsEmbedded, MediaTotals
 from rushes.schemas.media import MediaUploaded
-from rushes.schemas.shots import MediaSplit, ShotSplit
+from rushes.schemas.shots import MediaErased, MediaSplit, ShotSplit
 from rushes.schemas.status import DeadLetter, MediaStatus
 from rushes.streams.run.canonical_log import CanonicalLog
 from rushes.streams.run.in_flight import InFlight
@@ -135,7 +135,7 @@ class Pipeline:
     def _roles(self) -> list[Role[Any]]:
         return [
             Role(self._stages.split, (Channel.MEDIA_UPLOADED,), (MediaUploaded,)),
-            Role(self._stages.embed, (Channel.FRAMES,), (ShotSplit, MediaSplit)),
+            Role(self._stages.embed, (Channel.FRAMES,), (ShotSplit, MediaSplit, MediaErased)),
         ]
 
     def _owner(self, engine: FaustEngine, thread: ThreadPoolExecutor, surroundings: Surroundings) -> BatchRunner[Any]:

@@ -21,7 +21,7 @@ from rushes.schemas.errors import PermanentError, TransientError
 from rushes.schemas.ids import EventId, LibraryId, MediaId, quantise
 from rushes.schemas.log import ItemsEmbedded, MediaTotals
 from rushes.schemas.media import ProducerBox
-from rushes.schemas.shots import Keyframe, MediaSplit, ShotSplit
+from rushes.schemas.shots import ErasedKeyframe, Keyframe, MediaErased, MediaSplit, ShotSplit
 from rushes.schemas.status import DeadLetter
 from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
 from rushes.streams.stages.embedded_entries import Models, failed_entry, shot_entries, totals_entries
@@ -42,12 +42,13 @@ DECODE_THREADS: Final = 2
 """JPEG decoding leaves Python's lock; more threads only take cores from the models."""
 
 
-Source = Incoming[ShotSplit | MediaSplit]
+Taken = ShotSplit | MediaSplit | MediaErased
+Source = Incoming[Taken]
 
 
 @dataclass(slots=True)
 class _Work:
-    """An event on its way through the batch; a `MediaSplit` is ready at once."""
+    """An event on its way through the batch; one without keyframes to see is ready at once."""
 
     source: Source
     seen: list[Seen | None] = field(default_factory=list)
@@ -79,8 +80,9 @@ class _Read:
 class EmbedStage(NoHooks):
     """Stage of `ShotSplit` and `MediaSplit`; writes `ItemsEmbedded` and `MediaTotals` to the library's log.
 
-    A media whose removal marker covers the event's version yields nothing more. A keyframe that is no picture costs
-    only itself; one that is missing from the store fails its shot.
+    A media whose removal marker covers the event's version yields nothing more, and the cache forgets the shot; on
+    `MediaErased` it forgets all keyframes named there, as seen by the models of this stage. A keyframe that is no
+    picture costs only itself; one that is missing from the store fails its shot.
     """
 
     name = "embed"
@@ -111,7 +113,7 @@ class EmbedStage(NoHooks):
         """Take the models into memory now rather than at the first picture. Raises ConfigurationError."""
         self._vision.load()
 
-    def process(self, batch: Sequence[Source]) -> Iterator[Outcome[ShotSplit | MediaSplit]]:
+    def process(self, batch: Sequence[Source]) -> Iterator[Outcome[Taken]]:
         """Outcomes in the order of the batch, as soon as each is ready."""
         works = [_Work(source, [None] * len(_frames(source))) for source in batch]
         waiting = deque(works)
@@ -132,7 +134,7 @@ class EmbedStage(NoHooks):
             cache=self.cache.state,
         )
 
-    def failed(self, incoming: Incoming[ShotSplit | MediaSplit], letter: DeadLetter) -> tuple[Output, ...]:
+    def failed(self, incoming: Incoming[Taken], letter: DeadLetter) -> tuple[Output, ...]:
         """A shot that can't be embedded is told to the log, so that its media can become complete without it."""
         event = incoming.event
         if not isinstance(event, ShotSplit):
@@ -181,8 +183,10 @@ class EmbedStage(NoHooks):
         pictures: list[Picture] = []
         tasks: list[tuple[_Task, bool]] = []
         for task, read in zip(chunk, reads, strict=True):
+            if task.work.failure is not None:
+                continue  # settled perhaps: what is kept now could come behind its erasure
             if not isinstance(read, _Read):
-                task.work.failure = task.work.failure or read
+                task.work.failure = read
             elif read.image is None:
                 why = f"expected a JPEG at {task.keyframe.image_uri}, found other bytes: upload it anew"
                 task.work.seen[task.index] = unseen(self._vision.kinds_of(task.keyframe.boxes), why)
@@ -203,7 +207,7 @@ class EmbedStage(NoHooks):
                 )
         self.cache.keep(keep)
 
-    def _settle(self, waiting: deque[_Work]) -> Iterator[Outcome[ShotSplit | MediaSplit]]:
+    def _settle(self, waiting: deque[_Work]) -> Iterator[Outcome[Taken]]:
         """Outcomes of all that is ready at the head: in order, so that a shot's last part stays its last."""
         while waiting and waiting[0].ready:
             work = waiting.popleft()
@@ -212,13 +216,19 @@ class EmbedStage(NoHooks):
             except (PermanentError, TransientError) as error:
                 yield Outcome(work.source, error=error)
 
-    def _outcome(self, work: _Work) -> Outcome[ShotSplit | MediaSplit]:
+    def _outcome(self, work: _Work) -> Outcome[Taken]:
+        event = work.source.event
+        if isinstance(event, MediaErased):
+            self._forget(event, event.keyframes)
+            return Outcome(work.source)
         if self._removed(work.source):
-            log.info("dropped, its media is removed", media_id=work.source.event.media_id)
+            log.info("dropped, its media is removed", media_id=event.media_id)
+            # Kept perhaps behind `MediaErased`, by a worker that was slow or killed.
+            self._forget(event, _frames(work.source))
             return Outcome(work.source)
         if work.failure is not None:
             return Outcome(work.source, error=work.failure)
-        match work.source.event:
+        match event:
             case ShotSplit() as shot:
                 entries: Sequence[ItemsEmbedded | MediaTotals] = shot_entries(
                     shot, [seen for seen in work.seen if seen is not None], self._models
@@ -233,7 +243,17 @@ class EmbedStage(NoHooks):
         gone = removed_version(self._blobs, LibraryId(event.library_id), MediaId(event.media_id))
         return gone is not None and event.version <= gone
 
-    def _key(self, library_id: LibraryId, keyframe: Keyframe) -> str:
+    def _forget(self, event: Taken, keyframes: Sequence[Keyframe | ErasedKeyframe]) -> None:
+        if keyframes and not self.cache.forget([self._key(LibraryId(event.library_id), known) for known in keyframes]):
+            log.warning(
+                "the embedding cache is away: what it holds of an erased media stays there until it expires",
+                library_id=event.library_id,
+                media_id=event.media_id,
+                keyframes=len(keyframes),
+                cache=self.cache.state,
+            )
+
+    def _key(self, library_id: LibraryId, keyframe: Keyframe | ErasedKeyframe) -> str:
         return self.cache.key(library_id, keyframe.sha256, _digest(keyframe.boxes))
 
 

@@ -86,6 +86,10 @@ class SeenCache:
         if packed:
             self._cache.put(packed)
 
+    def forget(self, keys: list[str]) -> bool:
+        """False where the cache is away and may keep some of them until they expire."""
+        return self._cache.delete(keys)
+
     @property
     def state(self) -> str:
         return self._cache.state
