@@ -18,6 +18,7 @@ from rushes.infra.media.messages import (
     Progress,
     ResumePoint,
     ShotFound,
+    quoted,
 )
 from rushes.infra.media.sandbox import ChildDied, ChildPool
 from rushes.infra.settings import DecodeLimits
@@ -70,7 +71,7 @@ class MediaDecoder:
         while True:
             picture: Picture | None = None
             try:
-                for reply, payload in self._pool.run(PhotoJob(path=str(path))):
+                for reply, payload in self._pool.run(PhotoJob(quoted_path=quoted(path))):
                     if isinstance(reply, PictureMade):
                         picture = _picture(reply, payload)
                     elif isinstance(reply, PhotoDecoded) and picture is not None:
@@ -89,7 +90,7 @@ class MediaDecoder:
         opened = False
         while True:
             try:
-                job = FilmJob(path=str(path), resume=resume, wanted_us=wanted_us)
+                job = FilmJob(quoted_path=quoted(path), resume=resume, wanted_us=wanted_us)
                 with closing(self._pool.run(job)) as replies:
                     for reply, payload in replies:
                         match reply:

@@ -111,7 +111,8 @@ class Fetcher:
             parts = urlsplit(uri)
             if parts.netloc not in {"", "localhost"}:
                 raise ForbiddenUri(f"expected file:///path, found the host {parts.netloc!r} in {uri!r}")
-            text = unquote(uri[len("file://") + len(parts.netloc) :])  # a "#" or "?" is part of a file's name
+            encoded = uri[len("file://") + len(parts.netloc) :]  # a "#" or "?" is part of a file's name
+            text = unquote(encoded, errors="surrogateescape")  # and not every name is UTF-8
         else:
             text = uri
         if "\x00" in text or not Path(text).is_absolute():

@@ -4,9 +4,12 @@ Nothing of the child is unpickled or executed: it has worked on bytes from anywh
 checks every header against these models and every length against a limit.
 """
 
+import os
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import quote, unquote_to_bytes
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -49,21 +52,33 @@ class ResumePoint(Message):
     first_skipped_us: TimeUs | None = None
 
 
-class PhotoJob(Message):
+def quoted(path: Path) -> str:
+    """A path for a job: its bytes percent-encoded, for not every file name is UTF-8."""
+    return quote(os.fsencode(path))
+
+
+class _FileJob(Message):
+    quoted_path: str
+
+    @property
+    def path(self) -> str:
+        """As the system's calls take it."""
+        return os.fsdecode(unquote_to_bytes(self.quoted_path))
+
+
+class PhotoJob(_FileJob):
     """Decode a photo: one `PictureMade`, then `PhotoDecoded`."""
 
     type: Literal["PhotoJob"] = "PhotoJob"
-    path: str
 
 
-class FilmJob(Message):
+class FilmJob(_FileJob):
     """Split a film: `FilmOpened`, then pictures, shots and progress, then `FilmEnded`.
 
     `wanted_us`: times whose frames are sent too, as anchors.
     """
 
     type: Literal["FilmJob"] = "FilmJob"
-    path: str
     resume: ResumePoint | None = None
     wanted_us: tuple[TimeUs, ...] = ()
 

@@ -1,5 +1,6 @@
 """`rushes run` and `rushes demo`: the whole pipeline in one process, on files."""
 
+import os
 import sys
 import tempfile
 from enum import IntEnum
@@ -98,6 +99,7 @@ def _sort(folder: Path, out: Path, library: str | None, settings: "Settings", *,
     from rushes.streams.run.session import sort_folder
     from rushes.streams.screens.progress import ProgressScreen
     from rushes.streams.screens.summary import RunReport, print_summary, summary_json
+    from rushes.streams.screens.wording import counted
 
     configure_logging(settings.log_format, settings.log_level if verbose else "error")
     console = Console(stderr=as_json)
@@ -111,15 +113,18 @@ def _sort(folder: Path, out: Path, library: str | None, settings: "Settings", *,
     else:
         print_summary(report, console)
     if outcome.interrupted or outcome.unfinished:
-        console.print(f"Stopped with {outcome.unfinished} files to go: give the same command again to finish.")
+        console.print(
+            f"Stopped with {counted(outcome.unfinished, 'file', 'files')} to go: give the same command again to finish."
+        )
+    if outcome.interrupted:
+        sys.stdout.flush()
+        os._exit(ExitCode.INTERRUPTED)  # all is written; the models may be at a batch that nobody waits for
     return _exit_code(outcome)
 
 
 def _exit_code(outcome: "RunOutcome") -> int:
     from rushes.streams.run.library_results import NOT_MEDIA
 
-    if outcome.interrupted:
-        return ExitCode.INTERRUPTED
     troubled = any(file.status != "sorted" and file.error != NOT_MEDIA for file in outcome.files)
     return ExitCode.SOME_FAILED if troubled or outcome.unfinished else ExitCode.SORTED
 

@@ -1,6 +1,6 @@
 """A library's state as the rows that results are written from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -35,9 +35,7 @@ def file_results(
     results = [FileResult(None, (file.path,), "failed", UNREADABLE, file.problem) for file in inventory.unreadable()]
     for media in inventory.media():
         state = library.media.get(media.media_id) if library is not None else None
-        result = _result(media, state, letters.get(media.media_id))
-        if result is not None:
-            results.append(result)
+        results.extend(_results(media, state, letters.get(media.media_id)))
     return results
 
 
@@ -86,16 +84,30 @@ def _in_film(item: Item) -> bool:
     return item.record is not None and item.record.time_us is not None
 
 
-def _result(media: SeenMedia, state: MediaState | None, letter: DeadLetter | None) -> FileResult | None:
+def _results(media: SeenMedia, state: MediaState | None, letter: DeadLetter | None) -> Iterator[FileResult]:
     complete = state is not None and state.complete
     if letter is not None and not complete:
-        claims = any(PurePath(path).suffix.lower().lstrip(".") in MEDIA_SUFFIXES for path in media.paths)
-        code = NOT_MEDIA if letter.code == UnsupportedMedia.code and not claims else letter.code
-        some = state is not None and bool(state.whole_shots)
-        return FileResult(media.media_id, media.paths, "partial" if some else "failed", code, letter.reason)
-    if state is None or not complete:
-        return None
-    if state.partial is not None or state.failures:
-        reason = "; ".join([*([state.partial] if state.partial else []), *state.failures[:3]])
-        return FileResult(media.media_id, media.paths, "partial", "partial", reason)
-    return FileResult(media.media_id, media.paths, "sorted")
+        if state is not None and state.whole_shots:
+            yield FileResult(media.media_id, media.paths, "partial", letter.code, letter.reason)
+        else:
+            yield from _failures(media, letter)
+    elif state is not None and complete:
+        if state.partial is not None or state.failures:
+            reason = "; ".join([*([state.partial] if state.partial else []), *state.failures[:3]])
+            yield FileResult(media.media_id, media.paths, "partial", "partial", reason)
+        else:
+            yield FileResult(media.media_id, media.paths, "sorted")
+
+
+def _failures(media: SeenMedia, letter: DeadLetter) -> Iterator[FileResult]:
+    """By what the names claim: the same bytes (none at all, say) may be a broken film here and a text there."""
+    for claims in (True, False):
+        paths = tuple(path for path in media.paths if _claims_media(path) is claims)
+        nothing = letter.code == UnsupportedMedia.code or media.size_bytes == 0
+        if paths:
+            code = NOT_MEDIA if nothing and not claims else letter.code
+            yield FileResult(media.media_id, paths, "failed", code, letter.reason)
+
+
+def _claims_media(path: str) -> bool:
+    return PurePath(path).suffix.lower().lstrip(".") in MEDIA_SUFFIXES

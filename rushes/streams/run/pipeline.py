@@ -44,7 +44,10 @@ VERSION: Final = 1
 """Of every media: its id is its content, so there is never another version of it."""
 
 LEAVE_S: Final = 15.0
-"""For the batches in hand at the end, or on Ctrl-C."""
+"""For the batches in hand at the end."""
+
+ASKED_LEAVE_S: Final = 1.0
+"""The same on Ctrl-C: a batch may be a film of an hour, and what is given up is only sent again."""
 
 
 class Watcher(Protocol):
@@ -55,6 +58,8 @@ class Watcher(Protocol):
     def frames_found(self, media_id: str, count: int) -> None: ...
 
     def frames_embedded(self, media_id: str, count: int) -> None: ...
+
+    def frames_sorted(self, media_id: str, count: int) -> None: ...
 
     def items_sorted(self, count: int) -> None: ...
 
@@ -130,6 +135,8 @@ class Pipeline:
                 while not stop.is_set() and await self._decide_fresh(owner):
                     pass
             finally:
+                if stop.is_set():
+                    await worker.leave(ASKED_LEAVE_S)
                 await worker.stop()
 
     def _roles(self) -> list[Role[Any]]:
@@ -228,8 +235,12 @@ class Pipeline:
     # -- RunnerObserver
 
     def settled(self, stage: str, record: Record, result: Outcome[Any] | DeadLetter) -> None:
-        """Free its room; note what failed."""
+        """Free its room; count what was sorted; note what failed."""
         self._in_flight.settled(record)
+        if isinstance(result, Outcome) and stage == self._stages.cluster.name:
+            entry = result.source.event
+            if isinstance(entry, ItemsEmbedded):
+                self._watcher.frames_sorted(entry.media_id, len(entry.frames))
         if not isinstance(result, DeadLetter) or result.media_id is None:
             return
         media_id = MediaId(result.media_id)

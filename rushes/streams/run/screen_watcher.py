@@ -14,14 +14,23 @@ class _Media:
     split: float = 0.0
     found: int = 0
     embedded: int = 0
+    decided: int = 0
     finished: bool = False
 
     @property
     def embed(self) -> float:
         """Share of the media embedded: of what split has found so far."""
+        return self._share(self.embedded)
+
+    @property
+    def sort(self) -> float:
+        """Share of the media sorted, likewise."""
+        return self._share(self.decided)
+
+    def _share(self, frames: int) -> float:
         if self.finished:
             return 1.0
-        return self.split * min(1.0, self.embedded / self.found) if self.found else 0.0
+        return self.split * min(1.0, frames / self.found) if self.found else 0.0
 
 
 class ScreenWatcher:
@@ -65,6 +74,11 @@ class ScreenWatcher:
             self._embedded += count
             self._change(media, embedded=media.embedded + count)
 
+    def frames_sorted(self, media_id: str, count: int) -> None:
+        media = self._media.get(media_id)
+        if media is not None:
+            self._change(media, decided=media.decided + count)
+
     def items_sorted(self, count: int) -> None:
         self._items += count
         self._show()
@@ -74,7 +88,6 @@ class ScreenWatcher:
         if media is not None and not media.finished:
             self._finished += 1
             self._failed += failed
-            self._sorted += media.size_bytes
             self._change(media, split=1.0, finished=True)
 
     def _change(
@@ -84,15 +97,18 @@ class ScreenWatcher:
         split: float | None = None,
         found: int | None = None,
         embedded: int | None = None,
+        decided: int | None = None,
         finished: bool = False,
     ) -> None:
-        before = (media.split, media.embed)
+        before = (media.split, media.embed, media.sort)
         media.split = media.split if split is None else min(split, 1.0)
         media.found = media.found if found is None else found
         media.embedded = media.embedded if embedded is None else embedded
+        media.decided = media.decided if decided is None else decided
         media.finished = media.finished or finished
         self._split += (media.split - before[0]) * media.size_bytes
         self._embed += (media.embed - before[1]) * media.size_bytes
+        self._sorted += (media.sort - before[2]) * media.size_bytes
         self._show()
 
     def _show(self) -> None:

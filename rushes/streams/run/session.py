@@ -1,6 +1,7 @@
 """One `rushes run`: look at the folder, do what is missing, write the results."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Setti
     engines fail. Ctrl-C stops it after the batches in hand; the results so far are written.
     """
     started = time.monotonic()
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - `..` goes, links stay: the paths are shown to a person
     settings = out.settings(base)
     with out.writing():
         out.remember_library(library_id)

@@ -49,7 +49,7 @@ def print_summary(report: RunReport, console: Console) -> None:
     noise = [counted(count, *_KIND_WORDS[kind]) for kind, count in summary.noise.items() if count]
     waiting = "not sure enough to group; promoted when others like them come"
     console.print(Text.assemble(("Noise bucket  ", "bold"), f"{', '.join(noise)} ({waiting})" if noise else "empty"))
-    _print_troubles(console, summary)
+    _print_troubles(console, report)
     files = ", ".join(f"{counted(n, 'file', 'files')} {status}" for status, n in summary.files.items() if n)
     console.print()
     console.print(
@@ -125,7 +125,8 @@ def _print_clusters(console: Console, title: str, counts: str, within: str, rows
         console.print(Text(f"  and {len(open_rows) - ROWS:,} more on the contact sheet\n", style="dim"))
 
 
-def _print_troubles(console: Console, summary: Summary) -> None:
+def _print_troubles(console: Console, report: RunReport) -> None:
+    summary = report.summary
     if not summary.troubles:
         return
     table = Table(box=SIMPLE_HEAD, title="Failed and partial files", title_justify="left", title_style="bold")
@@ -136,11 +137,21 @@ def _print_troubles(console: Console, summary: Summary) -> None:
     for path, file in lines[:ROWS]:
         style = "yellow" if file.status == "partial" else "red"
         error = "partial" if file.status == "partial" else file.error or "error"
-        table.add_row(shown(path, console), shown(error, console, style), shown(file.reason or "", console))
+        table.add_row(
+            shown(_as_typed(path, report.source), console),
+            shown(error, console, style),
+            shown(file.reason or "", console),
+        )
     console.print()
     console.print(table)
     if len(lines) > ROWS:
         console.print(Text(f"  and {len(lines) - ROWS:,} more in failed.jsonl", style="dim"))
+
+
+def _as_typed(path: str, source: str) -> str:
+    """A path below the source, begun as the person began it."""
+    base = Path(source).absolute()
+    return str(Path(source) / Path(path).relative_to(base)) if Path(path).is_relative_to(base) else path
 
 
 def _print_notice(console: Console, notice: Notice) -> None:
