@@ -1,5 +1,6 @@
 """The composition root: adapters to stages, by the settings. Workers and `rushes run` are wired here, and only here."""
 
+import time
 from functools import cache
 from typing import Any, NoReturn
 
@@ -40,16 +41,18 @@ def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) 
     return EmbedStage(blobs=blobs, cache=cached, scene=models.scene, detector=models.detector, face=models.face)
 
 
-def cluster_stage(settings: Settings, log: LibraryLog, store: ItemStore, blobs: BlobStore) -> ClusterStage:
-    """The stage `cluster`."""
-    return ClusterStage(log, store, blobs, Generation(settings.generation))
+def cluster_stage(
+    settings: Settings, log: LibraryLog, store: ItemStore, blobs: BlobStore, *, late_s: float = 0.0
+) -> ClusterStage:
+    """The stage `cluster`. `late_s`: how long the writes of an owner before may still land; none in one process."""
+    return ClusterStage(log, store, blobs, Generation(settings.generation), monotonic=time.monotonic, late_s=late_s)
 
 
 def run_role(name: str, settings: Settings) -> NoReturn:
     """Run a role in this process until SIGTERM or a failure."""
     from rushes.infra.blobs.opening import open_blob_store
     from rushes.infra.cache.opening import open_cache
-    from rushes.infra.kafka.engine import FaustEngine
+    from rushes.infra.kafka.engine import SEND_WITHIN_S, FaustEngine
     from rushes.infra.library_log.kafka import KafkaLibraryLog
 
     @cache
@@ -68,7 +71,9 @@ def run_role(name: str, settings: Settings) -> NoReturn:
             case "feedback":
                 return Role(FeedbackStage(), (Channel.FEEDBACK,), (FeedbackGiven,))
             case "cluster":
-                cluster = cluster_stage(settings, log(), open_store(settings), blobs)
+                # an owner cut off ends with its session; what it was writing then, when its calls have timed out
+                late_s = settings.kafka.session_timeout_s + settings.milvus.timeout_s + SEND_WITHIN_S
+                cluster = cluster_stage(settings, log(), open_store(settings), blobs, late_s=late_s)
                 return Role(cluster, (Channel.LIBRARY_LOG,), cluster.accepts)
             case _:
                 raise ConfigurationError(f"expected a role (split, embed, feedback, cluster), found {name!r}")

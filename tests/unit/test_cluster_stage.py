@@ -18,6 +18,8 @@ from rushes.streams.stages.cluster import ClusterStage
 from rushes.streams.stages.feedback import FeedbackStage
 from tests.builders import GENERATION, LEFT, LibraryBuilder, axis, towards
 
+LATE_S = 90.0
+
 
 class Rig:
     """A stage over in-memory parts, fed from its log."""
@@ -26,10 +28,11 @@ class Rig:
         self.log = MemoryLibraryLog()
         self.store = MemoryStore()
         self.blobs = MemoryBlobStore()
+        self.now = 0.0
         self.stage = self.fresh_stage()
 
     def fresh_stage(self) -> ClusterStage:
-        return ClusterStage(self.log, self.store, self.blobs, GENERATION)
+        return ClusterStage(self.log, self.store, self.blobs, GENERATION, monotonic=lambda: self.now, late_s=LATE_S)
 
     def append(self, *entries) -> list[Incoming]:
         positions = self.log.append(list(entries))

@@ -1,9 +1,7 @@
 """Media arriving: embedded shots, totals, new versions, removal."""
 
-import base64
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Final
 
 from rushes.processors.clustering.corrections import carry_out_waiting, refuse_waiting
 from rushes.processors.clustering.deciding import decide
@@ -11,11 +9,28 @@ from rushes.processors.clustering.human import live
 from rushes.processors.clustering.items import Changes, Frame, Item, MediaState, Refusal
 from rushes.processors.clustering.library import Library, Why
 from rushes.processors.clustering.registry import match_boxes, same_picture
+from rushes.processors.clustering.settling import restore
 from rushes.schemas.errors import ModelMismatch
 from rushes.schemas.event import KINDS
 from rushes.schemas.ids import FrameId, ItemId, MediaId, ModelId, ShotId, item_id_of_version
-from rushes.schemas.log import CandidateItem, EmbeddedFrame, ItemsEmbedded, KindItems, MediaRemoved, MediaTotals
+from rushes.schemas.log import (
+    CandidateItem,
+    EmbeddedFrame,
+    EntrySkipped,
+    ItemsEmbedded,
+    KindItems,
+    MediaRemoved,
+    MediaTotals,
+)
 from rushes.schemas.status import MediaStatus, StatusCounters, StatusState
+from rushes.schemas.vectors import decode_vector
+
+SKIPPED: Final = "entry-skipped"
+"""Code of what could not be applied, in a media's reasons."""
+
+SAID_FAILURES: Final = 3
+SAID_CHARACTERS: Final = 1000
+"""Of a media's failures on its status: enough to see what is wrong, whatever a decoder has to say of each frame."""
 
 
 def embedded(library: Library, changes: Changes, entry: ItemsEmbedded) -> None:
@@ -24,13 +39,33 @@ def embedded(library: Library, changes: Changes, entry: ItemsEmbedded) -> None:
     if media is None:
         return
     media.frame_duration_us = entry.frame_duration_us or media.frame_duration_us
+    arrived: list[Item] = []
     for embedded_frame in entry.frames:
-        _arrive(library, changes, media, entry, embedded_frame)
+        arrived += _arrive(library, changes, media, entry, embedded_frame)
     media.shot_applied(entry.shot_id, entry.part, final=entry.final)
     if entry.error is not None:
         media.failures.append(f"{entry.error.code}: {entry.error.reason}")
-    carry_out_waiting(library, changes, media.media_id)
+    carry_out_waiting(library, changes, media.media_id, arrived)
     _progress(library, changes, media)
+
+
+def pass_over(library: Library, entry: ItemsEmbedded) -> None:
+    """Count a shot whose entry is skipped: its media must be able to end. Does no more than that, for whatever could
+    not be applied must not fail here again; the progress is told with the entry that says it is skipped.
+    """
+    media = _current(library, entry.media_id, entry.version)
+    if media is None:
+        return
+    library.skipped[entry.entry_id] = media.media_id
+    media.shot_applied(entry.shot_id, entry.part, final=entry.final)
+    media.failures.append(f"{SKIPPED}: shot {entry.shot_id}")
+
+
+def passed_over(library: Library, changes: Changes, entry: EntrySkipped) -> None:
+    """Tell how far the media of a skipped entry is."""
+    media_id = library.skipped.setdefault(entry.skipped_entry_id, None)
+    if media_id is not None and library.media[media_id].version > library.media[media_id].removed_version:
+        _progress(library, changes, library.media[media_id])
 
 
 def totals(library: Library, changes: Changes, entry: MediaTotals) -> None:
@@ -50,27 +85,31 @@ def totals(library: Library, changes: Changes, entry: MediaTotals) -> None:
 
 def removed(library: Library, changes: Changes, entry: MediaRemoved) -> None:
     """Forget a media up to a version: rows, clusters' members, records with nulls."""
-    media = library.media.setdefault(MediaId(entry.media_id), MediaState(MediaId(entry.media_id)))
+    media_id = MediaId(entry.media_id)
+    media = library.media.setdefault(media_id, MediaState(media_id))
     if entry.version <= media.removed_version:
         return
     media.removed_version = entry.version
+    for frame_id in media.frames:
+        for item_id in list(library.frames[frame_id].items):
+            if library.items[item_id].media_version <= entry.version:
+                _drop(library, changes, library.items[item_id], Why("removed"))
+        frame = library.frames.get(frame_id)
+        if frame is not None and not frame.items and frame.version <= entry.version:
+            library.forget_frame(frame)
     if entry.version < media.version:
         return
-    for frame_id in list(media.frames):
-        for item_id in list(library.frames[frame_id].items):
-            _drop(library, changes, library.items[item_id], Why("removed"))
-    fresh = MediaState(media.media_id, removed_version=entry.version)
-    fresh.complete = True
-    library.media[media.media_id] = fresh
-    changes.removed_media.add(media.media_id)
+    fresh = MediaState(media_id, removed_version=entry.version, complete=True)
+    library.media[media_id] = fresh
+    library.incomplete.discard(media_id)
     _say(library, changes, fresh, "removed", entry.version)
-    refuse_waiting(library, changes, media.media_id)
+    refuse_waiting(library, changes, media_id)
 
 
 def _current(library: Library, media_id: str, version: int) -> MediaState | None:
     """The media, moved up to a greater version; None where a tombstone or a greater version overrules this one."""
     name = MediaId(media_id)
-    media = library.media.setdefault(name, MediaState(name))
+    media = library.media.get(name) or MediaState(name)
     if version <= media.removed_version or version < media.version:
         return None
     if version > media.version:
@@ -79,6 +118,7 @@ def _current(library: Library, media_id: str, version: int) -> MediaState | None
         media = MediaState(name, version=version, removed_version=media.removed_version, frames=frames)
         media.item_count = kept
         library.media[name] = media
+        library.incomplete.add(name)
     return media
 
 
@@ -95,43 +135,39 @@ class _Arrival:
 
 def _arrive(
     library: Library, changes: Changes, media: MediaState, entry: ItemsEmbedded, embedded_frame: EmbeddedFrame
-) -> None:
-    frame, same = _frame(library, media, embedded_frame)
+) -> list[Item]:
+    frame, same = _frame(library, changes, media, embedded_frame)
     arrival = _Arrival(media, entry, embedded_frame, frame, same)
     media.frames_seen.add(frame.frame_id)
+    arrived: list[Item] = []
     for kind in KINDS:
         fresh: list[Item] = []
         for group in embedded_frame.kinds:
             if group.kind == kind:
                 fresh.extend(_resolve(library, changes, arrival, group))
         decide(library, changes, fresh)
+        arrived += fresh
     frame.version = media.version
     frame.perceptual_hash = embedded_frame.perceptual_hash
+    return arrived
 
 
-def _frame(library: Library, media: MediaState, arriving: EmbeddedFrame) -> tuple[Frame, bool]:
-    """The known frame that an arriving one is, else a new one; and whether the pictures agree.
+def _frame(library: Library, changes: Changes, media: MediaState, arriving: EmbeddedFrame) -> tuple[Frame, bool]:
+    """The known frame that an arriving one is, else a new one; and whether no other picture was known in its place.
 
-    Of another version of the bytes, the nearest within half a frame counts as the same place.
+    Of another version of the bytes, the nearest within half a frame counts as the same place. Where the pictures
+    disagree, what was seen there is retired at once: it must not stand in the way of what is there now.
     """
-    known = library.frames.get(FrameId(arriving.frame_id))
-    if known is None and arriving.time_us is not None and media.frame_duration_us:
-        tolerance = media.frame_duration_us // 2
-        near = [
-            frame
-            for frame in (library.frames[frame_id] for frame_id in media.frames)
-            if frame.version < media.version
-            and frame.stream == arriving.stream
-            and frame.time_us is not None
-            and abs(frame.time_us - arriving.time_us) <= tolerance
-            and frame.frame_id not in media.frames_seen
-        ]
-        known = min(near, key=lambda frame: abs((frame.time_us or 0) - (arriving.time_us or 0)), default=None)
-        if known is not None and not same_picture(known.perceptual_hash, arriving.perceptual_hash):
-            known = None
+    known = library.frames.get(FrameId(arriving.frame_id)) or _frame_of_older_bytes(library, media, arriving)
+    same = True
     if known is not None:
-        same = known.version == media.version or same_picture(known.perceptual_hash, arriving.perceptual_hash)
-        return known, same
+        if known.version == media.version or same_picture(known.perceptual_hash, arriving.perceptual_hash):
+            return known, True
+        same = False
+        for item_id in list(known.items):
+            _drop(library, changes, library.items[item_id], Why("retired"))
+        if known.frame_id in library.frames:
+            library.forget_frame(known)
     frame = Frame(
         FrameId(arriving.frame_id),
         media.media_id,
@@ -140,9 +176,23 @@ def _frame(library: Library, media: MediaState, arriving: EmbeddedFrame) -> tupl
         arriving.perceptual_hash,
         media.version,
     )
-    library.frames[frame.frame_id] = frame
-    media.frames[frame.frame_id] = None
-    return frame, True
+    library.add_frame(frame)
+    return frame, same
+
+
+def _frame_of_older_bytes(library: Library, media: MediaState, arriving: EmbeddedFrame) -> Frame | None:
+    """The nearest frame of an older version within half a frame's duration, where its picture agrees."""
+    if arriving.time_us is None or not media.frame_duration_us:
+        return None
+    near = [
+        (distance_us, library.frames[frame_id])
+        for frame_id, distance_us in media.frames.near(arriving.stream, arriving.time_us, media.frame_duration_us // 2)
+        if library.frames[frame_id].version < media.version and frame_id not in media.frames_seen
+    ]
+    known = min(near, key=lambda found: found[0], default=(0, None))[1]
+    if known is None or not same_picture(known.perceptual_hash, arriving.perceptual_hash):
+        return None
+    return known
 
 
 def _resolve(library: Library, changes: Changes, arrival: _Arrival, group: KindItems) -> list[Item]:
@@ -154,7 +204,8 @@ def _resolve(library: Library, changes: Changes, arrival: _Arrival, group: KindI
     if not candidates:
         return []
     try:
-        library.space(group.kind, ModelId(group.model_id), candidates[0].vector.dim, weak=group.weak)
+        for dim in sorted({candidate.vector.dim for candidate in candidates}):
+            library.space(group.kind, ModelId(group.model_id), dim, weak=group.weak)
     except ModelMismatch as error:
         media.failures.append(f"{error.code}: {error}")
         changes.refusals[arrival.entry.entry_id] = Refusal(arrival.entry, error.code, str(error))
@@ -173,13 +224,15 @@ def _resolve(library: Library, changes: Changes, arrival: _Arrival, group: KindI
             item.media_version, item.shot_id = media.version, ShotId(arrival.entry.shot_id)
             item.image_uri, item.thumbnail_uri = arrival.embedded.image_uri, arrival.embedded.thumbnail_uri
             library.tell_again(changes, item)
+            if item.cluster_id is not None:
+                library.touched[item.cluster_id] = None  # its cover may be the old picture
     return fresh
 
 
 def _register(library: Library, arrival: _Arrival, group: KindItems, candidate: CandidateItem) -> Item:
     media, embedded_frame = arrival.media, arrival.embedded
     item_id = ItemId(candidate.item_id)
-    if item_id in library.items:
+    if not arrival.same or item_id in library.items:
         item_id = item_id_of_version(library.library_id, item_id, media.version)
     item = Item(
         item_id=item_id,
@@ -193,7 +246,7 @@ def _register(library: Library, arrival: _Arrival, group: KindItems, candidate: 
         may_found=candidate.quality >= library.policy.poor_quality and not embedded_frame.flags,
         weak=group.weak,
         model_id=ModelId(group.model_id),
-        vector=np.frombuffer(base64.b64decode(candidate.vector.data), dtype="<f2"),
+        vector=decode_vector(candidate.vector).astype("<f2"),
         image_uri=embedded_frame.image_uri,
         thumbnail_uri=embedded_frame.thumbnail_uri,
         age=library.next_age(),
@@ -210,6 +263,7 @@ def _progress(library: Library, changes: Changes, media: MediaState) -> None:
         return
     if not media.complete:
         media.complete = True
+        library.incomplete.discard(media.media_id)
         _retire_unmatched(library, changes, media)
         refuse_waiting(library, changes, media.media_id)
     partial = media.partial is not None or bool(media.failures)
@@ -217,15 +271,17 @@ def _progress(library: Library, changes: Changes, media: MediaState) -> None:
 
 
 def _retire_unmatched(library: Library, changes: Changes, media: MediaState) -> None:
-    """Items of older versions that the new bytes do not show. What a person decided goes only where the new bytes
-    were looked at in that place and do not match.
+    """Items of older versions that the new bytes do not show. What a person decided stays: where the new bytes show
+    another picture in its place, it went when that came.
     """
-    for frame_id in list(media.frames):
+    for frame_id in media.frames:
         for item_id in list(library.frames[frame_id].items):
             item = library.items[item_id]
-            seen = frame_id in media.frames_seen
-            if item.media_version < media.version and (seen or not live(library, item)):
+            if item.media_version < media.version and not live(library, item):
                 _drop(library, changes, item, Why("retired"))
+        frame = library.frames.get(frame_id)
+        if frame is not None and not frame.items and frame.version < media.version:
+            library.forget_frame(frame)
 
 
 def _drop(library: Library, changes: Changes, item: Item, why: Why) -> None:
@@ -235,20 +291,25 @@ def _drop(library: Library, changes: Changes, item: Item, why: Why) -> None:
     library.tell(changes, item, why, previous, pinned=False)
     library.forget(item)
     changes.removed[item.item_id] = item
+    if item.human:
+        changes.anchors.add(item.media_id)
+    if previous is not None and item.frame_id in library.frames:
+        restore(library, changes, item, previous, why.decision)
 
 
 def _say(library: Library, changes: Changes, media: MediaState, state: StatusState, version: int) -> None:
-    applied = len(media.whole_shots)
-    expected = len(media.expected_shots)
+    expected = media.expected_shots
+    share = len(expected & media.whole_shots) / len(expected) if expected else None
+    reasons = [*([media.partial] if media.partial else []), *media.failures[:SAID_FAILURES]]
     media.status = MediaStatus(
         library_id=library.library_id,
         media_id=media.media_id,
         stage="cluster",
         version=version,
         state=state,
-        progress=1.0 if media.complete else (min(1.0, applied / expected) if expected else None),
-        counters=StatusCounters(shots_applied=applied, items=media.item_count),
+        progress=1.0 if media.complete else share,
+        counters=StatusCounters(shots_applied=len(media.whole_shots), items=media.item_count),
         revision=library.next_revision(),
-        reason="; ".join([*([media.partial] if media.partial else []), *media.failures[:3]]) or None,
+        reason="; ".join(reasons)[:SAID_CHARACTERS] or None,
     )
     changes.statuses[media.media_id] = media.status

@@ -4,30 +4,20 @@ The owner decides existence, staleness and contradiction at the correction's pla
 that is still on its way waits, by its anchor or id, until that media is complete.
 """
 
-from collections.abc import Iterator
-from typing import Final, NoReturn
+from collections.abc import Iterable
+from typing import NoReturn
 
-from rushes.processors.clustering.deciding import decide, occupied, promote
-from rushes.processors.clustering.human import effective, live, newer_than
-from rushes.processors.clustering.items import Changes, FeedbackState, Frame, HumanDecision, Item, MediaState, Refusal
-from rushes.processors.clustering.library import Library, Why
-from rushes.processors.clustering.registry import WHOLE, iou
-from rushes.processors.clustering.scoring import Score
+from rushes.processors.clustering.finding import find, may_come, name_of
+from rushes.processors.clustering.human import WORD
+from rushes.processors.clustering.items import Changes, FeedbackState, Item, Refusal
+from rushes.processors.clustering.library import Library
+from rushes.processors.clustering.settling import Correction, check, check_apart, decide_by_person, kind_of, release
 from rushes.schemas.decisions import Decision
 from rushes.schemas.errors import InvalidFeedback
-from rushes.schemas.event import ItemKind
-from rushes.schemas.feedback import Anchor, Confirm, Hide, ItemRef, Merge, Move, Reject, Rename, Split, Undo
-from rushes.schemas.ids import ClusterId, FrameId, ItemId, MediaId, cluster_id
+from rushes.schemas.feedback import Confirm, Hide, ItemRef, Merge, Move, Reject, Rename, Split, Undo
+from rushes.schemas.ids import ClusterId, ItemId, MediaId
 from rushes.schemas.log import FeedbackSubmitted
 from rushes.schemas.revision import Revision
-
-ANCHOR_IOU: Final = 0.5
-"""A person's box names the item it overlaps by this much or more."""
-
-DEFAULT_FRAME_US: Final = 40_000
-"""Frame duration assumed where a film's is not known yet: 25 frames a second."""
-
-WORD: Final[dict[str, Decision]] = {"move": "moved", "confirm": "confirmed", "reject": "rejected"}
 
 
 def submit(library: Library, changes: Changes, entry: FeedbackSubmitted) -> None:
@@ -35,8 +25,7 @@ def submit(library: Library, changes: Changes, entry: FeedbackSubmitted) -> None
     given = entry.feedback
     if given.feedback_id in library.feedback:
         return
-    revision = Revision(n=library.n, k=0)
-    state = FeedbackState(entry, revision)
+    state = FeedbackState(entry, Revision(n=library.n, k=0))
     try:
         match given.change:
             case Move() | Confirm() | Reject():
@@ -46,208 +35,98 @@ def submit(library: Library, changes: Changes, entry: FeedbackSubmitted) -> None
             case Merge() | Split() | Rename() | Hide():
                 _refuse(f"this version carries out move, confirm, reject and undo; {given.change.action} comes later")
     except InvalidFeedback as error:
-        library.feedback.pop(given.feedback_id, None)
         changes.refusals[entry.entry_id] = Refusal(entry, error.code, str(error))
+
+
+def carry_out_waiting(library: Library, changes: Changes, media_id: MediaId, arrived: Iterable[Item]) -> None:
+    """Apply what waited for items of this media, as far as they have come."""
+    if not library.waiting:
+        return
+    for state, ref in library.waiting.for_media(media_id):
+        _come(library, changes, state, ref)
+    for item in arrived:
+        for state, ref in library.waiting.for_item(item.item_id):
+            _come(library, changes, state, ref)
+
+
+def refuse_waiting(library: Library, changes: Changes, media_id: MediaId) -> None:
+    """The media is complete: what still waits for an item of it will never find one. What is undone waits on, for it
+    may be brought back.
+    """
+    if not library.waiting:
+        return
+    hopeless = list(library.waiting.for_media(media_id))
+    if not library.incomplete:
+        hopeless += library.waiting.for_items()
+    for state, ref in hopeless:
+        if state.live:
+            _give_up(library, changes, state, ref)
 
 
 def _refuse(reason: str) -> NoReturn:
     raise InvalidFeedback(reason)
 
 
-def find(library: Library, ref: ItemRef) -> Item | None:
-    """The item a person means: by id, else by media, time and box. None where it is not known (yet)."""
-    if ref.item_id is not None:
-        item = library.items.get(ItemId(ref.item_id))
-        if item is not None:
-            return item
-    anchor = ref.anchor
-    if anchor is None:
-        return None
-    media = library.media.get(MediaId(anchor.media_id))
-    if media is None:
-        return None
-    best: tuple[float, int, int] | None = None
-    meant: Item | None = None
-    for frame, distance in _frames_at(library, media, anchor):
-        for item_id, kind in frame.items.items():
-            item = library.items[item_id]
-            overlap = iou(item.box or WHOLE, anchor.box or WHOLE)
-            rank = (-overlap, distance, item.age)
-            if kind == anchor.kind and overlap >= ANCHOR_IOU and (best is None or rank < best):
-                best, meant = rank, item
-    return meant
-
-
-def _frames_at(library: Library, media: MediaState, anchor: Anchor) -> Iterator[tuple[Frame, int]]:
-    """Frames of the media within half a frame of the anchor's time, and how far off (microseconds)."""
-    tolerance = (media.frame_duration_us or DEFAULT_FRAME_US) // 2
-    for frame_id in media.frames:
-        frame = library.frames[frame_id]
-        if frame.stream == anchor.stream and (frame.time_us is None) == (anchor.time_us is None):
-            distance = abs((frame.time_us or 0) - (anchor.time_us or 0))
-            if distance <= tolerance:
-                yield frame, distance
-
-
-def carry_out_waiting(library: Library, changes: Changes, media_id: MediaId) -> None:
-    """Apply what waited for items of this media (or of no media by name), as far as they have come."""
-    for name, state in list(library.waiting.items()):
-        if not state.live:
-            continue
-        for ref in [ref for ref in state.waiting if ref.anchor is None or ref.anchor.media_id == media_id]:
-            item = find(library, ref)
-            if item is None:
-                continue
-            state.waiting.remove(ref)
-            try:
-                _decide_by_person(library, changes, state, item)
-            except InvalidFeedback as error:
-                changes.refusals[state.entry.entry_id] = Refusal(state.entry, error.code, str(error))
-        if not state.waiting:
-            del library.waiting[name]
-
-
-def refuse_waiting(library: Library, changes: Changes, media_id: MediaId) -> None:
-    """The media is complete: what still waits for an item of it will never find one."""
-    nothing_more = all(media.complete for media in library.media.values())
-    for name, state in list(library.waiting.items()):
-        hopeless = [
-            ref
-            for ref in state.waiting
-            if (ref.anchor is not None and ref.anchor.media_id == media_id) or (ref.anchor is None and nothing_more)
-        ]
-        if hopeless:
-            state.waiting = [ref for ref in state.waiting if ref not in hopeless]
-            names = ", ".join(_name(ref) for ref in hopeless)
-            changes.refusals[state.entry.entry_id] = Refusal(
-                state.entry, InvalidFeedback.code, f"the media is complete and has no such item: {names}"
-            )
-        if not state.waiting:
-            del library.waiting[name]
-
-
-def release(library: Library, changes: Changes, item: Item, word: Decision) -> None:
-    """Settle an item anew after what people said of it changed: pinned where they say, else where it was, else by
-    policy. Whoever is in its way in the same frame gives way.
-    """
-    said = effective(library, item)
-    previous = item.cluster_id
-    scores = library.spaces[item.kind].clusters.scores(item.vector64(), 2.0, 3)
-    back = item.machine_cluster_id
-    target = said.pinned
-    if target is None and item.cluster_id is not None and item.cluster_id not in said.rejected and word != "undone":
-        target = item.cluster_id
-    if target is None and word == "undone" and back is not None and back in library.clusters:
-        free = back not in said.rejected and back not in occupied(library, item)
-        target = back if free else None
-    if target is None:
-        library.take_out(item)
-        decide(library, changes, [item], said=word)
-        return
-    if target != item.cluster_id:
-        library.place(item, target)
-    why = Why(word, _similarity(scores, target), scores=scores)
-    library.tell(changes, item, why, previous, pinned=said.pinned is not None)
-    if item.kind != "scene" and said.pinned is not None:
-        _displace(library, changes, item, target)
-
-
-def _correct(library: Library, changes: Changes, state: FeedbackState, change: Move | Confirm | Reject) -> None:
+def _correct(library: Library, changes: Changes, state: FeedbackState, change: Correction) -> None:
+    """Everything is checked before anything is done, so that a correction is refused as a whole."""
     found = _gather(library, state, change)
     kinds = {item.kind for item in found} | {ref.anchor.kind for ref in state.waiting if ref.anchor}
     if len(kinds) > 1:
         raise InvalidFeedback(f"items of one kind are corrected together, found {sorted(kinds)}")
-    _check_target(library, change, kinds)
-    if isinstance(change, Confirm) and change.cluster_id is None:
-        unplaced = [item.item_id for item in found if item.cluster_id is None]
-        if unplaced:
-            raise InvalidFeedback(f"items {unplaced} are in no cluster, so there is nothing to confirm: move them")
-    name = state.entry.feedback.feedback_id
-    library.feedback[name] = state
-    if state.waiting:
-        library.waiting[name] = state
+    named = change.to_cluster_id if isinstance(change, Move) else change.cluster_id
+    kind = kind_of(library, ClusterId(named)) if named is not None else None
+    if named is not None and kind is None:
+        raise InvalidFeedback(f"no cluster {named} in library {library.library_id}")
+    if kinds and kind is not None and kinds != {kind}:
+        raise InvalidFeedback(f"cluster {named} is of kind {kind}, the items are {sorted(kinds)}")
     for item in found:
-        _decide_by_person(library, changes, state, item)
+        check(library, state, item)
+        check_apart(state, item, found)
+    library.feedback[state.entry.feedback.feedback_id] = state
+    library.waiting.add(state)
+    for item in found:
+        decide_by_person(library, changes, state, item)
 
 
-def _gather(library: Library, state: FeedbackState, change: Move | Confirm | Reject) -> list[Item]:
+def _gather(library: Library, state: FeedbackState, change: Correction) -> list[Item]:
     """The items named, as far as they are known; the others wait, or the whole is refused."""
-    based_on = state.entry.feedback.based_on_revision
     found: dict[ItemId, Item] = {}
     for ref in change.items:
         item = find(library, ref)
         if item is not None:
             found[item.item_id] = item
-        elif _may_come(library, ref):
-            state.waiting.append(ref)
+        elif may_come(library, ref):
+            if ref not in state.waiting:
+                state.waiting.append(ref)
         else:
-            raise InvalidFeedback(f"no such item in library {library.library_id}: {_name(ref)}")
-    for item in found.values():
-        stale = newer_than(library, item, based_on)
-        if stale is not None:
-            raise InvalidFeedback(
-                f"stale: item {item.item_id} was corrected by {stale.feedback_id} at entry {stale.revision.n}, after "
-                f"entry {based_on.n if based_on else 0} that this correction was based on: look again, then correct"
-            )
+            raise InvalidFeedback(f"no such item in library {library.library_id}: {name_of(ref)}")
     return list(found.values())
 
 
-def _check_target(library: Library, change: Move | Confirm | Reject, kinds: set[ItemKind]) -> None:
-    named = change.to_cluster_id if isinstance(change, Move) else change.cluster_id
-    if named is None:
+def _come(library: Library, changes: Changes, state: FeedbackState, ref: ItemRef) -> None:
+    """Apply a correction to an item that it waited for, if that has come. What is undone waits on."""
+    item = find(library, ref) if state.live else None
+    if item is None:
         return
-    cluster = library.clusters.get(ClusterId(named))
-    kind = cluster.kind if cluster else next((i.kind for i in _in_noise(library, ClusterId(named))), None)
-    if kind is None:
-        raise InvalidFeedback(f"no cluster {named} in library {library.library_id}")
-    if kinds and kinds != {kind}:
-        raise InvalidFeedback(f"cluster {named} is of kind {kind}, the items are {sorted(kinds)}")
-
-
-def _decide_by_person(library: Library, changes: Changes, state: FeedbackState, item: Item) -> None:
-    """Carry the correction out on one item. Where it waited, the entry at hand is the one that brought the item, and
-    the feedback is the cause all the same.
-    """
-    outer = library.entry_cause()
-    library.cause = outer.model_copy(update={"feedback_id": state.entry.feedback.feedback_id})
+    library.waiting.done(state, ref)
+    if item.item_id in state.applied:
+        return
     try:
-        _pin_or_reject(library, changes, state, item)
-    finally:
-        library.cause = outer
+        check(library, state, item)
+        check_apart(state, item, [library.items[other] for other in state.applied if other in library.items])
+    except InvalidFeedback as error:
+        changes.refusals[state.entry.entry_id] = Refusal(state.entry, error.code, str(error))
+    else:
+        decide_by_person(library, changes, state, item)
 
 
-def _pin_or_reject(library: Library, changes: Changes, state: FeedbackState, item: Item) -> None:
-    change = state.entry.feedback.change
-    if isinstance(change, Move) and change.to_cluster_id is None and state.target is None:
-        state.target = cluster_id(library.library_id, item.kind, item.item_id, library.entry_id())
-    target = _target(state, change, item)
-    if isinstance(change, Reject):
-        pass
-    elif target not in library.clusters:
-        for waiting in _in_noise(library, target):
-            if waiting is not item:
-                promote(library, changes, waiting, None, None)
-    decision = HumanDecision(state.entry.feedback.feedback_id, change.action, target, state.revision)
-    item.human.append(decision)
-    item.human.sort(key=lambda one: (one.revision.n, one.revision.k))
-    state.applied.append(item.item_id)
-    changes.anchors.add(item.media_id)
-    release(library, changes, item, WORD[change.action])
-
-
-def _target(state: FeedbackState, change: object, item: Item) -> ClusterId:
-    match change:
-        case Move(to_cluster_id=named):
-            target = ClusterId(named) if named else state.target
-        case Confirm(cluster_id=named):
-            target = ClusterId(named) if named else item.cluster_id
-        case Reject(cluster_id=named):
-            target = ClusterId(named)
-        case _:
-            target = None
-    if target is None:
-        raise InvalidFeedback(f"item {item.item_id} is in no cluster, so there is nothing to confirm: move it")
-    return target
+def _give_up(library: Library, changes: Changes, state: FeedbackState, ref: ItemRef) -> None:
+    library.waiting.done(state, ref)
+    reason = f"the media is complete and has no such item: {name_of(ref)}"
+    known = changes.refusals.get(state.entry.entry_id)
+    if known is not None:
+        reason = f"{known.reason}; {name_of(ref)}"
+    changes.refusals[state.entry.entry_id] = Refusal(state.entry, InvalidFeedback.code, reason)
 
 
 def _undo(library: Library, changes: Changes, state: FeedbackState, name: str) -> None:
@@ -257,63 +136,27 @@ def _undo(library: Library, changes: Changes, state: FeedbackState, name: str) -
     if not undone.live:
         raise InvalidFeedback(f"feedback {name} is undone already; undo its undo to bring it back")
     library.feedback[state.entry.feedback.feedback_id] = state
-    _set_live(library, changes, undone, live_now=False)
+    undone.live = False
+    while isinstance(undone.entry.feedback.change, Undo):
+        live = undone.live
+        undone = library.feedback[undone.entry.feedback.change.feedback_id]
+        undone.live = not live
+    _settle_again(library, changes, undone)
 
 
-def _set_live(library: Library, changes: Changes, state: FeedbackState, *, live_now: bool) -> None:
-    state.live = live_now
-    change = state.entry.feedback.change
-    if isinstance(change, Undo):
-        _set_live(library, changes, library.feedback[change.feedback_id], live_now=not live_now)
-        return
-    word: Decision = WORD[change.action] if live_now else "undone"
+def _settle_again(library: Library, changes: Changes, state: FeedbackState) -> None:
+    """A correction was taken back, or brought back: settle the items that it was about."""
+    name, action = state.entry.feedback.feedback_id, state.entry.feedback.change.action
+    word: Decision = WORD[action] if state.live else "undone"
     for item_id in state.applied:
         item = library.items.get(item_id)
-        if item is not None:
+        # an item that was removed and came back under its id knows nothing of what was said before
+        if item is not None and any(decision.feedback_id == name for decision in item.human):
             changes.anchors.add(item.media_id)
             release(library, changes, item, word)
-
-
-def _displace(library: Library, changes: Changes, item: Item, target: ClusterId) -> None:
-    frame = library.frames[item.frame_id]
-    for other_id in list(frame.items):
-        other = library.items[other_id]
-        if other is item or other.kind != item.kind or other.cluster_id != target:
-            continue
-        if effective(library, other).pinned is None:
-            library.take_out(other)
-            decide(library, changes, [other], said="displaced")
-
-
-def _may_come(library: Library, ref: ItemRef) -> bool:
-    if ref.anchor is None:
-        return any(not media.complete for media in library.media.values())
-    media = library.media.get(MediaId(ref.anchor.media_id))
-    return media is None or not media.complete
-
-
-def _in_noise(library: Library, provisional: ClusterId) -> list[Item]:
-    return [item for item in library.items.values() if item.provisional_id == provisional]
-
-
-def _similarity(scores: list[Score], target: ClusterId) -> float | None:
-    return next((score.similarity for score in scores if score.key == target), None)
-
-
-def _name(ref: ItemRef) -> str:
-    if ref.item_id is not None:
-        return ref.item_id
-    anchor = ref.anchor
-    return f"{anchor.kind} in {anchor.media_id} at {anchor.time_us} us, box {anchor.box}" if anchor else "?"
-
-
-def anchored_frames(library: Library, media_id: MediaId) -> list[FrameId]:
-    """Frames of a media in which an item bears a live human decision: every later split emits them again."""
-    media = library.media.get(media_id)
-    if media is None:
-        return []
-    return [
-        frame_id
-        for frame_id in media.frames
-        if any(live(library, library.items[item_id]) for item_id in library.frames[frame_id].items)
-    ]
+    if state.live:
+        for ref in list(state.waiting):
+            _come(library, changes, state, ref)
+        for ref in list(state.waiting):
+            if not may_come(library, ref):
+                _give_up(library, changes, state, ref)

@@ -29,12 +29,11 @@ from rushes.schemas.log import (
 
 def apply(library: Library, entry: LogEntry) -> Changes:
     """Apply an entry. Raises only where the entry can't be applied at all; the state is then no longer sound, and the
-    caller folds the log again without that entry (`skipped`).
+    caller folds the log again, passing over that entry (`skipped`). One that is passed over counts in the revision
+    all the same, so that the entries behind it have the revisions that they had.
     """
     if entry.library_id != library.library_id:
         raise InvalidEvent(f"expected an entry of library {library.library_id}, found one of {entry.library_id}")
-    if entry.entry_id in library.skipped:
-        return Changes()
     if entry.entry_id in library.applied:
         return told_again(library, entry)
     changes = Changes()
@@ -42,7 +41,10 @@ def apply(library: Library, entry: LogEntry) -> Changes:
     library.k = 0
     feedback_id = entry.feedback.feedback_id if isinstance(entry, FeedbackSubmitted) else None
     library.cause = Cause(entry_id=entry.entry_id, feedback_id=feedback_id)
-    _dispatch(library, changes, entry)
+    if entry.entry_id not in library.skipped:
+        _dispatch(library, changes, entry)
+    elif isinstance(entry, ItemsEmbedded):
+        arrivals.pass_over(library, entry)
     library.tell_parents(changes)
     library.tell_clusters(changes)
     library.cause = None
@@ -63,7 +65,7 @@ def _dispatch(library: Library, changes: Changes, entry: LogEntry) -> None:
         case PolicyChanged():
             _change_policy(library, entry)
         case EntrySkipped():
-            library.skipped.add(entry.skipped_entry_id)
+            arrivals.passed_over(library, changes, entry)
         case ConsolidationRequested() | ProfileImported():
             pass  # the policy `fixed` neither consolidates nor calibrates
         case AdapterChanged() | GenerationPromoted():

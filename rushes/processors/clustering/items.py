@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rushes.processors.clustering.scoring import Gallery, Vec16, Vec64
+from rushes.processors.clustering.timeline import Timeline
 from rushes.schemas.decisions import ClusterAssigned, ClusterChanged
 from rushes.schemas.event import ItemKind
 from rushes.schemas.feedback import ItemRef
@@ -97,7 +98,7 @@ class MediaState:
     frame_duration_us: int | None = None
     partial: str | None = None
     failures: list[str] = field(default_factory=list)
-    frames: dict[FrameId, None] = field(default_factory=dict)
+    frames: Timeline = field(default_factory=Timeline)
     frames_seen: set[FrameId] = field(default_factory=set)
     complete: bool = False
     status: MediaStatus | None = None
@@ -132,7 +133,9 @@ class SpaceState:
 
 @dataclass(slots=True)
 class FeedbackState:
-    """A correction in the log: what it did, what still waits for its item, and whether it holds."""
+    """A correction in the log: what it did, what still waits for its item, and whether it holds. `target` is the
+    cluster that a move to a new one makes.
+    """
 
     entry: FeedbackSubmitted
     revision: Revision
@@ -161,7 +164,6 @@ class Changes:
     statuses: dict[MediaId, MediaStatus] = field(default_factory=dict)
     refusals: dict[str, Refusal] = field(default_factory=dict)
     anchors: set[MediaId] = field(default_factory=set)
-    removed_media: set[MediaId] = field(default_factory=set)
 
     def merge(self, later: "Changes") -> None:
         """Add what came later: it wins."""
@@ -173,4 +175,3 @@ class Changes:
         self.statuses.update(later.statuses)
         self.refusals.update(later.refusals)
         self.anchors |= later.anchors
-        self.removed_media |= later.removed_media

@@ -18,6 +18,7 @@ from rushes.processors.clustering.items import (
     SpaceState,
 )
 from rushes.processors.clustering.scoring import Gallery, Score
+from rushes.processors.clustering.waiting import Waiting
 from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Decision, Neighbour, Thresholds
 from rushes.schemas.errors import ModelMismatch
 from rushes.schemas.event import ItemKind
@@ -43,7 +44,11 @@ class Why:
 
 @dataclass(slots=True)
 class Library:
-    """State of one library in one generation: a fold over its log."""
+    """State of one library in one generation: a fold over its log.
+
+    `skipped`: entries that are passed over, and the media that one of them was about, where it came. `in_noise`: who
+    waits under a provisional id. `presence`: how many faces of a character are in a scene.
+    """
 
     library_id: LibraryId
     generation: Generation
@@ -52,14 +57,16 @@ class Library:
     k: int = 0
     cause: Cause | None = None
     applied: set[str] = field(default_factory=set)
-    skipped: set[str] = field(default_factory=set)
+    skipped: dict[str, MediaId | None] = field(default_factory=dict)
     items: dict[ItemId, Item] = field(default_factory=dict)
     frames: dict[FrameId, Frame] = field(default_factory=dict)
     clusters: dict[ClusterId, Cluster] = field(default_factory=dict)
     media: dict[MediaId, MediaState] = field(default_factory=dict)
+    incomplete: set[MediaId] = field(default_factory=set)
     spaces: dict[ItemKind, SpaceState] = field(default_factory=dict)
     feedback: dict[str, FeedbackState] = field(default_factory=dict)
-    waiting: dict[str, FeedbackState] = field(default_factory=dict)
+    waiting: Waiting = field(default_factory=Waiting)
+    in_noise: dict[ClusterId, ItemId] = field(default_factory=dict)
     presence: dict[ClusterId, Counter[ClusterId]] = field(default_factory=dict)
     touched: dict[ClusterId, None] = field(default_factory=dict)
     moved_scenes: dict[FrameId, None] = field(default_factory=dict)
@@ -123,7 +130,9 @@ class Library:
         space = self.spaces[item.kind]
         item.cluster_id = cluster_id
         if cluster_id is None:
+            assert provisional_id is not None, "an item in noise waits under a provisional id"
             item.provisional_id = provisional_id
+            self.in_noise[provisional_id] = item.item_id
             space.noise.put(item.item_id, item.vector64(), item.age)
             return
         item.provisional_id = None
@@ -144,8 +153,10 @@ class Library:
     def take_out(self, item: Item) -> None:
         """Out of its cluster or of noise; a cluster left empty is retired, and revived when something comes back."""
         space = self.spaces[item.kind]
-        space.noise.remove(item.item_id)
         if item.cluster_id is None:
+            space.noise.remove(item.item_id)
+            if item.provisional_id is not None and self.in_noise.get(item.provisional_id) == item.item_id:
+                del self.in_noise[item.provisional_id]
             return
         scene_before = self.scene_of(item.frame_id)
         cluster = self.clusters[item.cluster_id]
@@ -175,8 +186,17 @@ class Library:
         if item.kind == "scene":
             self._scene_moved(item.frame_id, scene_before)
         if not frame.items:
-            del self.frames[frame.frame_id]
-            self.media[frame.media_id].frames.pop(frame.frame_id, None)
+            self.forget_frame(frame)
+
+    def add_frame(self, frame: Frame) -> None:
+        """Register a frame of a known media."""
+        self.frames[frame.frame_id] = frame
+        self.media[frame.media_id].frames.add(frame.frame_id, frame.stream, frame.time_us)
+
+    def forget_frame(self, frame: Frame) -> None:
+        """Take a frame without items out of the state."""
+        del self.frames[frame.frame_id]
+        self.media[frame.media_id].frames.discard(frame.frame_id, frame.stream, frame.time_us)
 
     def _exemplar_order(self, item_id: ItemId) -> tuple[float, int]:
         item = self.items[item_id]

@@ -2,16 +2,15 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-import structlog
 from pydantic import BaseModel
 
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.library_log.port import LibraryLog
 from rushes.infra.store.port import ItemStore, Space
 from rushes.infra.store.verify import verify_and_repair
-from rushes.processors.clustering.corrections import anchored_frames
+from rushes.processors.clustering.finding import anchored_frames
 from rushes.processors.clustering.items import Changes, Refusal
 from rushes.processors.clustering.library import Library
 from rushes.schemas.channels import Channel
@@ -33,16 +32,17 @@ from rushes.schemas.log import (
 )
 from rushes.schemas.status import DeadLetter
 from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
-from rushes.streams.stages.ownership import Owner, all_rows, cluster_row, item_row, space_of
-
-_log = structlog.get_logger(__name__)
+from rushes.streams.stages.ownership import EntryFailed, Owner, all_rows, cluster_row, item_row, space_of
+from rushes.streams.stages.takeover import Takeovers
+from rushes.streams.stages.untold import Untold
 
 
 class ClusterStage(NoHooks):
     """Decides every item of its libraries, in the order of their logs.
 
     Effects come first: rows are upserted, then outputs are yielded, then the entries are acknowledged. What was
-    written but perhaps not delivered is kept until the runner asks on, and is sent again with the next batch.
+    written but perhaps not delivered is kept until the log has gone on, and is sent again with what comes again.
+    `monotonic` in seconds; `late_s`: how long after an assignment the writes of an owner before may still land.
     """
 
     name = "cluster"
@@ -51,73 +51,103 @@ class ClusterStage(NoHooks):
         AdapterChanged, GenerationPromoted, ConsolidationRequested, EntrySkipped,
     )  # fmt: skip
 
-    def __init__(self, log: LibraryLog, store: ItemStore, blobs: BlobStore, generation: Generation) -> None:
+    def __init__(
+        self,
+        log: LibraryLog,
+        store: ItemStore,
+        blobs: BlobStore,
+        generation: Generation,
+        *,
+        monotonic: Callable[[], float],
+        late_s: float,
+    ) -> None:
         self._owner = Owner(log, generation)
         self._store = store
         self._blobs = blobs
         self._generation = generation
-        self._unsettled: dict[LibraryId, Changes] = {}
-        self._unverified: dict[LibraryId, None] = {}
-        self._failed: dict[str, PermanentError] = {}
+        self._untold = Untold()
+        self._takeovers = Takeovers(monotonic, late_s)
+        self._failed: dict[tuple[int, str], PermanentError] = {}
 
     def library(self, library_id: LibraryId) -> Library | None:
         """State of a library that is held now."""
         return self._owner.library(library_id)
 
     def process(self, batch: Sequence[Incoming[LogEntry]]) -> Iterator[Outcome[LogEntry]]:
-        """Apply the entries in order, write what changed, tell it. All outputs go with the first event: they are the
-        net effect of the batch, the newest record per key.
+        """Apply the entries in order, write what changed, tell it. The outputs of a library go with its first event:
+        they are the net effect of the batch, the newest record per key.
         """
+        first_offsets: dict[LibraryId, int] = {}
         for incoming in batch:
-            partition, offset = incoming.record.partition, incoming.record.offset
-            for library in self._owner.catch_up(partition, offset):
-                self._unverified[library.library_id] = None
-            try:
-                changes = self._owner.apply(partition, offset, incoming.event)
-            except PermanentError as error:
-                self._failed[incoming.event.entry_id] = error
-                self._unverified[LibraryId(incoming.event.library_id)] = None
-                continue
-            self._unsettled.setdefault(LibraryId(incoming.event.library_id), Changes()).merge(changes)
-        self._write()
-        outputs = tuple(self._outputs())
-        for place, incoming in enumerate(batch):
-            yield Outcome(incoming, outputs if place == 0 else (), error=self._failed.get(incoming.event.entry_id))
-            self._failed.pop(incoming.event.entry_id, None)
-            if place == 0:
-                self._unsettled.clear()
-
-    def recover(self, partition: int, until: int) -> None:
-        """Fold the log before `until` and verify the store against it, without telling anything."""
-        for library in self._owner.catch_up(partition, until):
-            self._unverified[library.library_id] = None
-        self._write()
-
-    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """State is recovered with the first entry of a partition."""
-        self._owner.keep_only(frozenset(partition for _, partition in partitions))
-
-    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
-        """The next owner folds the log itself."""
-        self._owner.drop(frozenset(partition for _, partition in partitions))
-        self._unsettled.clear()
-
-    # -- effects
-
-    def _write(self) -> None:
-        """Rows, deletions and anchors of everything unsettled. Safe to repeat."""
-        for library_id in list(self._unverified):
-            library = self._owner.library(library_id)
-            if library is not None:
-                items, clusters = all_rows(library)
-                report = verify_and_repair(self._store, library_id, self._generation, items, clusters)
-                if report.repaired:
-                    _log.warning("store_repaired", library_id=library_id, **_figures(report))
-            del self._unverified[library_id]
-        for library_id, changes in self._unsettled.items():
+            first_offsets.setdefault(LibraryId(incoming.event.library_id), incoming.record.offset)
+        self._untold.arrived(first_offsets)
+        for incoming in batch:
+            self._apply(incoming)
+        for library_id, changes in self._takeovers.over().items():
+            self._owner.unverified[library_id] = None
+            self._untold.again(library_id, changes)
+        self._verify()
+        outputs: dict[LibraryId, list[Output]] = {}
+        for library_id, (carrier, changes) in self._untold.carried_by(first_offsets).items():
             library = self._owner.library(library_id)
             if library is not None:
                 self._write_library(library, changes)
+            outputs.setdefault(carrier, []).extend(self._outputs(library_id, changes))
+        for incoming in batch:
+            carried = outputs.pop(LibraryId(incoming.event.library_id), ())
+            failure = (incoming.record.partition, incoming.event.entry_id)
+            yield Outcome(incoming, tuple(carried), error=self._failed.get(failure))
+            self._failed.pop(failure, None)
+
+    def recover(self, partition: int, until: int) -> None:
+        """Fold the log before `until` and verify the store against it, without telling anything."""
+        self._owner.catch_up(partition, until)
+        self._verify()
+
+    def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """State is recovered with the first entry of a partition."""
+        ours = frozenset(partition for _, partition in partitions)
+        self._forget(self._owner.partitions - ours)
+        self._takeovers.assigned(ours)
+
+    def on_revoked(self, partitions: frozenset[tuple[str, int]]) -> None:
+        """The next owner folds the log itself."""
+        theirs = frozenset(partition for _, partition in partitions)
+        self._forget(theirs)
+        self._takeovers.revoked(theirs)
+
+    def _apply(self, incoming: Incoming[LogEntry]) -> None:
+        partition, offset, entry = incoming.record.partition, incoming.record.offset, incoming.event
+        for library_id, missed in self._owner.catch_up(partition, offset).items():
+            self._tell(partition, library_id, missed)
+        try:
+            changes = self._owner.apply(partition, offset, entry)
+        except EntryFailed as error:
+            changes = error.changes
+            self._failed[partition, entry.entry_id] = error
+        self._tell(partition, LibraryId(entry.library_id), changes)
+
+    def _tell(self, partition: int, library_id: LibraryId, changes: Changes) -> None:
+        self._untold.add(library_id, changes)
+        self._takeovers.told(partition, library_id, changes)
+
+    def _forget(self, partitions: frozenset[int]) -> None:
+        for partition in partitions:
+            for library_id in self._owner.libraries(partition):
+                self._untold.drop(library_id)
+        self._owner.drop(partitions)
+        self._failed = {key: error for key, error in self._failed.items() if key[0] not in partitions}
+
+    # -- effects
+
+    def _verify(self) -> None:
+        """Hold the store against the libraries that were folded anew, and mend it."""
+        for library_id in list(self._owner.unverified):
+            library = self._owner.library(library_id)
+            if library is not None:
+                items, clusters = all_rows(library)
+                verify_and_repair(self._store, library_id, self._generation, items, clusters)
+            del self._owner.unverified[library_id]
 
     def _write_library(self, library: Library, changes: Changes) -> None:
         items = [item_row(library, record) for item_id, record in changes.items.items() if item_id in library.items]
@@ -127,7 +157,7 @@ class ClusterStage(NoHooks):
         for item in changes.removed.values():
             gone.setdefault(space_of(library, item.kind), ([], []))[0].append(item.item_id)
         for record in changes.clusters.values():
-            if record.status != "active":
+            if record.status != "active" and record.kind in library.spaces:
                 gone.setdefault(space_of(library, record.kind), ([], []))[1].append(record.cluster_id)
         for space, (item_ids, cluster_ids) in gone.items():
             self._store.delete(library.library_id, space, item_ids, cluster_ids)
@@ -141,22 +171,24 @@ class ClusterStage(NoHooks):
             if time is not None
         )
         path = f"{media_folder(library.library_id, media_id)}/anchors.json"
-        self._blobs.put(path, json.dumps({"times_us": times}).encode())
+        if times:
+            self._blobs.put(path, json.dumps({"times_us": times}).encode())
+        else:
+            self._blobs.delete(path)
 
     # -- outputs
 
-    def _outputs(self) -> Iterator[Output]:
-        for library_id, changes in self._unsettled.items():
-            for record in changes.items.values():
-                yield self._output(Channel.CLUSTER_ASSIGNED, library_id, record, record.item_id, record.revision)
-            for cluster in changes.clusters.values():
-                yield self._output(Channel.CLUSTERS, library_id, cluster, cluster.cluster_id, cluster.revision)
-            for status in changes.statuses.values():
-                yield self._output(Channel.MEDIA_STATUS, library_id, status, status.key, status.revision)
-            for refusal in changes.refusals.values():
-                letter = self._letter(refusal)
-                event_id = EventId(derive("letter", library_id, letter.letter_id))
-                yield Output(Channel.DEAD_LETTERS, letter, letter.key, event_id)
+    def _outputs(self, library_id: LibraryId, changes: Changes) -> Iterator[Output]:
+        for record in changes.items.values():
+            yield self._output(Channel.CLUSTER_ASSIGNED, library_id, record, record.item_id, record.revision)
+        for cluster in changes.clusters.values():
+            yield self._output(Channel.CLUSTERS, library_id, cluster, cluster.cluster_id, cluster.revision)
+        for status in changes.statuses.values():
+            yield self._output(Channel.MEDIA_STATUS, library_id, status, status.key, status.revision)
+        for refusal in changes.refusals.values():
+            letter = self._letter(refusal)
+            event_id = EventId(derive("letter", library_id, letter.letter_id))
+            yield Output(Channel.DEAD_LETTERS, letter, letter.key, event_id)
 
     def _output(
         self, channel: Channel, library_id: LibraryId, event: BaseModel, key: str, revision: BaseModel | None
@@ -185,8 +217,3 @@ class ClusterStage(NoHooks):
             reason=refusal.reason,
             attempts=1,
         )
-
-
-def _figures(report: object) -> Mapping[str, int]:
-    names = ("checked", "missing", "stale", "foreign", "repaired")
-    return {name: getattr(report, name) for name in names}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rushes.infra.library_log.port import LibraryLog
 from rushes.infra.store.port import ClusterRow, ItemRow, Space
+from rushes.processors.clustering.arrivals import SKIPPED
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.items import Changes
 from rushes.processors.clustering.library import Library
@@ -34,18 +35,25 @@ class Partition:
 
 
 class EntryFailed(PermanentError):
-    """An entry could not be applied; the library goes on without it."""
+    """An entry could not be applied; the library goes on without it. `changes`: what follows from that."""
 
-    code = "entry-skipped"
+    code = SKIPPED
+
+    def __init__(self, message: str, changes: Changes) -> None:
+        super().__init__(message)
+        self.changes = changes
 
 
 class Owner:
-    """State of all libraries in the partitions at hand."""
+    """State of all libraries in the partitions at hand. `unverified` are those folded from their beginning, which the
+    store must be verified against; whoever does so takes them out.
+    """
 
     def __init__(self, log: LibraryLog, generation: Generation) -> None:
         self._log = log
         self._generation = generation
         self._partitions: dict[int, Partition] = {}
+        self.unverified: dict[LibraryId, None] = {}
 
     def library(self, library_id: LibraryId) -> Library | None:
         """A library held now; None where nothing of it was applied here."""
@@ -54,52 +62,97 @@ class Owner:
                 return partition.libraries[library_id]
         return None
 
-    def keep_only(self, partitions: frozenset[int]) -> None:
-        """Drop the state of partitions that went to somebody else."""
-        for partition in set(self._partitions) - partitions:
-            del self._partitions[partition]
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Partitions held now."""
+        return frozenset(self._partitions)
+
+    def libraries(self, partition: int) -> list[LibraryId]:
+        """The libraries of a partition, as far as anything of them was applied here."""
+        held = self._partitions.get(partition)
+        return list(held.libraries) if held is not None else []
 
     def drop(self, partitions: frozenset[int]) -> None:
         """Drop the state of partitions that are no longer ours."""
         for partition in partitions:
             self._partitions.pop(partition, None)
 
-    def catch_up(self, partition: int, until: int) -> list[Library]:
-        """Make the state that of the log before offset `until`. Libraries read from their beginning are returned:
-        the store must be verified against them. Raises DependencyUnavailable where the log can't be read.
+    def catch_up(self, partition: int, until: int) -> dict[LibraryId, Changes]:
+        """Make the state that of the log before offset `until`: silently from the beginning, where nothing is held.
+        Where offsets were passed by, somebody else has told of the entries there; what they changed is returned.
+        Raises DependencyUnavailable where the log can't be read.
         """
         held = self._partitions.get(partition)
         if held is None:
-            libraries = self._fold(partition, until, None, {})
-            self._partitions[partition] = Partition(until, libraries)
-            return list(libraries.values())
+            held = Partition(until, self._fold(partition, until, None, {}))
+            self._partitions[partition] = held
+            self.unverified.update(dict.fromkeys(held.libraries))
+            return {}
+        missed: dict[LibraryId, Changes] = {}
         if until > held.next_offset:
             for record in self._log.read(partition, held.next_offset, until):
                 if record.entry is not None:
-                    self.apply(partition, record.position.offset, record.entry)
-            held.next_offset = max(held.next_offset, until)
-        return []
+                    try:
+                        changes = self.apply(partition, record.position.offset, record.entry)
+                    except EntryFailed as error:
+                        changes = error.changes
+                    missed.setdefault(LibraryId(record.entry.library_id), Changes()).merge(changes)
+            held.next_offset = until
+        return missed
 
     def apply(self, partition: int, offset: int, entry: LogEntry) -> Changes:
-        """Apply one entry at its place. Raises EntryFailed where that is impossible, having skipped it for ever."""
+        """Apply one entry at its place. Raises EntryFailed where that is impossible, having skipped it for ever, and
+        DependencyUnavailable where that can't be written down; then the next call folds the partition anew.
+        """
         held = self._partitions.setdefault(partition, Partition())
         library_id = LibraryId(entry.library_id)
         library = held.libraries.get(library_id)
         if library is None:
             library = held.libraries[library_id] = Library(library_id, self._generation)
+        failure: Exception | None = None
+        before: Library | None = None
+        if isinstance(entry, EntrySkipped) and _applied_here(library, entry):
+            _log.warning("applied_entry_is_skipped", library_id=library_id, entry_id=entry.skipped_entry_id)
+            before = library
+            library = self._without(partition, offset, library, entry.skipped_entry_id)
         try:
             changes = apply(library, entry)
-        except Exception as error:
-            # Whatever it raises, one entry must not stop the partition; half applied, the state is folded anew.
+        except MemoryError:
+            del self._partitions[partition]
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it raises, one entry must not stop the partition
+            # half applied, the state is folded anew
             _log.exception("entry_skipped", library_id=library_id, entry_id=entry.entry_id, entry_type=entry.type)
-            self._log.append([_skip(entry, error)])
-            skipped = {library_id: {entry.entry_id}}
-            held.libraries.update(self._fold(partition, offset, {library_id}, skipped))
-            held.libraries.setdefault(library_id, Library(library_id, self._generation)).skipped.add(entry.entry_id)
-            held.next_offset = max(held.next_offset, offset + 1)
-            raise EntryFailed(f"{entry.type} {entry.entry_id} could not be applied: {error!r}") from error
+            failure = error
+            library = self._without(partition, offset, library, entry.entry_id, _skip(entry, error))
+            changes = apply(library, entry)
+        if before is not None:
+            changes.merge(_differences(before, library))
         held.next_offset = max(held.next_offset, offset + 1)
+        if failure is not None:
+            message = f"{entry.type} {entry.entry_id} could not be applied: {failure!r}"
+            raise EntryFailed(message, changes) from failure
         return changes
+
+    def _without(
+        self, partition: int, offset: int, library: Library, entry_id: str, said: EntrySkipped | None = None
+    ) -> Library:
+        """The library of the log before `offset`, without an entry. `said` is appended before: it makes that lasting.
+        Until both are done the partition counts as not held, so that a failure between leaves nothing half done.
+        """
+        held = self._partitions.pop(partition)
+        if said is not None:
+            self._log.append([said])
+        library_id = library.library_id
+        skipped = {library_id: {*library.skipped, entry_id}}
+        anew = self._fold(partition, offset, {library_id}, skipped).get(library_id)
+        if anew is None:
+            anew = Library(library_id, self._generation)
+            anew.skipped[entry_id] = None
+        held.libraries[library_id] = anew
+        self.unverified[library_id] = None
+        self._partitions[partition] = held
+        return anew
 
     def _fold(
         self, partition: int, until: int, only: set[LibraryId] | None, skipped: dict[LibraryId, set[str]]
@@ -131,15 +184,19 @@ def fold_libraries(
         library = libraries.get(library_id)
         if library is None:
             library = libraries[library_id] = Library(library_id, generation)
-            library.skipped |= skipped.get(library_id, set())
-        if isinstance(entry, EntrySkipped) and entry.skipped_entry_id in library.applied:
+            library.skipped.update(dict.fromkeys(skipped.get(library_id, set())))
+        if isinstance(entry, EntrySkipped) and _applied_here(library, entry):
             skipped.setdefault(library_id, set()).add(entry.skipped_entry_id)
             again.add(library_id)
         if library_id in again:
             continue
         try:
             apply(library, entry)
-        except Exception:  # noqa: BLE001 - whatever it raised when it came, it raises here
+        except MemoryError:
+            raise
+        except Exception:
+            if entry.entry_id in library.skipped:
+                raise  # what is only counted can't fail; going on would fold for ever
             # As when it came: the entry is passed over, and everything else of the library stands.
             _log.warning("entry_skipped_in_replay", library_id=library_id, entry_id=entry.entry_id)
             skipped.setdefault(library_id, set()).add(entry.entry_id)
@@ -147,6 +204,42 @@ def fold_libraries(
     if again:
         libraries.update(fold_libraries(log, generation, partition, until, only=again, skipped=skipped))
     return libraries
+
+
+def _applied_here(library: Library, said: EntrySkipped) -> bool:
+    """Whether an entry that another owner could not apply was applied in this state."""
+    return said.skipped_entry_id in library.applied and said.skipped_entry_id not in library.skipped
+
+
+def _differences(before: Library, after: Library) -> Changes:
+    """Records of one state of a library that differ in another: those of the latter, and an end to what it lacks."""
+    changes = Changes()
+    for item_id, item in after.items.items():
+        old = before.items.get(item_id)
+        if item.record is not None and (old is None or old.record != item.record):
+            changes.items[item_id] = item.record
+    for cluster_id, cluster in after.clusters.items():
+        known = before.clusters.get(cluster_id)
+        if cluster.record is not None and (known is None or known.record != cluster.record):
+            changes.clusters[cluster_id] = cluster.record
+    for item_id, item in before.items.items():
+        if item_id not in after.items and item.record is not None:
+            changes.items[item_id] = item.record.model_copy(
+                update={
+                    "cluster_id": None,
+                    "provisional_id": None,
+                    "previous_cluster_id": item.cluster_id,
+                    "decision": "retired",
+                    "pinned": False,
+                    "revision": after.next_revision(),
+                }
+            )
+    for cluster_id, cluster in before.clusters.items():
+        if cluster_id not in after.clusters and cluster.record is not None:
+            changes.clusters[cluster_id] = cluster.record.model_copy(
+                update={"status": "retired", "size": 0, "exemplar_item_ids": (), "revision": after.next_revision()}
+            )
+    return changes
 
 
 def item_row(library: Library, record: ClusterAssigned) -> ItemRow:
