@@ -76,6 +76,10 @@ class DecodeLimits(Section):
     processes: PositiveInt = 1
     no_progress_s: Positive = Field(default=30.0, description="Longest silence of the decoder.")
     wall_s: Positive = Field(default=6 * 3600.0, description="Longest time for one file.")
+    claimed_s: Positive = Field(
+        default=48 * 3600.0,
+        description="Longest film that a header may claim (s); what claims more is refused.",
+    )
     memory_bytes: PositiveInt = 3 * 1024**3
     pixels: PositiveInt = Field(default=200_000_000, description="Of one picture: 8K video has 33 million.")
     file_bytes: PositiveInt = 2 * 1024**4

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Final
 
 import av
@@ -15,6 +16,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from rushes.infra.media.film_claims import claimed_s
 from rushes.infra.media.film_clock import FilmClock
 from rushes.infra.media.film_facts import facts_of, pixel_aspect
 from rushes.infra.settings import DecodeLimits
@@ -124,7 +126,7 @@ class FilmReader:
     def _open(self) -> InputContainer:
         options = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(self._limits.pixels)}
         try:
-            return av.open(self._path, options=options, metadata_errors="replace")
+            container = av.open(self._path, options=options, metadata_errors="replace")
         except (av.error.MemoryError, MemoryError):
             raise
         except (av.error.FFmpegError, ValueError) as error:
@@ -134,6 +136,15 @@ class FilmReader:
             raise UnsupportedMedia(
                 f"expected a photo or film, found bytes that no decoder here knows ({reason}); make a proxy in MP4"
             ) from error
+
+        claimed, allowed = claimed_s(container, Path(self._path)), self._limits.claimed_s
+        if claimed > allowed:
+            container.close()
+            raise LimitExceeded(
+                f"the film's header claims {claimed / 3600:,.0f} hours, at most {allowed / 3600:,.0f} are "
+                "allowed; write it anew, cut it, or raise RUSHES_DECODE__CLAIMED_S"
+            )
+        return container
 
     def _film_stream(self, container: InputContainer) -> VideoStream:
         films = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]

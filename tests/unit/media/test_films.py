@@ -236,13 +236,22 @@ def test_damaged_stretches_are_skipped_and_counted(decoder, tmp_path):
 
 def test_a_false_header_over_whole_data_does_no_harm(decoder, tmp_path):
     written = write_film(tmp_path / "film.mp4", cuts(40, 40), container_options={"video_track_timescale": "1000"})
-    told = Told(decoder, claim_duration(written, hours=100))
+    told = Told(decoder, claim_duration(written, hours=40))
     assert told.starts == [0, 40]
     assert (told.end.duration_us, told.end.partial) == (3_200_000, None)
 
 
-def test_a_header_that_claims_100_hours_ends_with_what_decoded(decoder, tmp_path):
-    told = Told(decoder, claim_duration_mkv(write_film(tmp_path / "film.mkv", cuts(40, 40)), hours=100))
+@pytest.mark.parametrize("claim", [claim_duration, claim_duration_mkv])
+def test_a_header_that_claims_100_hours_is_refused_at_once(decoder, tmp_path, claim):
+    suffix = "mp4" if claim is claim_duration else "mkv"
+    options = {"video_track_timescale": "1000"} if suffix == "mp4" else {}
+    film = write_film(tmp_path / f"film.{suffix}", cuts(40, 40), container_options=options)
+    with pytest.raises(LimitExceeded, match="claims 100 hours, at most 48"):
+        Told(decoder, claim(film, hours=100))
+
+
+def test_a_header_that_claims_too_much_within_the_limit_ends_with_what_decoded(decoder, tmp_path):
+    told = Told(decoder, claim_duration_mkv(write_film(tmp_path / "film.mkv", cuts(40, 40)), hours=40))
     assert told.starts == [0, 40]
     assert told.end.duration_us == 3_200_000
     assert "3.2 s could be decoded" in told.end.partial

@@ -1,0 +1,58 @@
+"""How long a film says it is, before anything of it is decoded."""
+
+import struct
+from pathlib import Path
+from typing import Final
+
+from av.container import InputContainer
+
+BOXES_MAX: Final = 4096
+"""Top-level boxes looked at: a fragmented film of a day has some thousands; moov is among the first or the last."""
+
+_BOX: Final = struct.Struct(">I4s")
+
+
+def claimed_s(container: InputContainer, path: Path) -> float:
+    """The greatest length that the header, a stream or the movie's own box claims, in seconds; 0 where none does.
+
+    libavformat puts the length that it finds in an MP4's index in the place of what the header says, so the header is
+    read here too (ISO/IEC 14496-12, 8.2.2).
+    """
+    claims = [container.duration / 1_000_000 if container.duration is not None else 0.0]
+    claims += [
+        float(stream.duration * stream.time_base)
+        for stream in container.streams
+        if stream.duration is not None and stream.time_base is not None
+    ]
+    if "mp4" in container.format.name:
+        claims.append(_movie_header_s(path))
+    return max(claims)
+
+
+def _movie_header_s(path: Path) -> float:
+    """Length in `mvhd`; 0 where there is none, or it says "unknown" (all bits set)."""
+    with path.open("rb") as file:
+        for _ in range(BOXES_MAX):
+            at = file.tell()
+            head = file.read(16)
+            if len(head) < _BOX.size:
+                return 0.0
+            size, name = _BOX.unpack_from(head)
+            if size == 1 and len(head) == 16:
+                size = struct.unpack_from(">Q", head, 8)[0]
+            if name == b"moov":
+                return _length_in(head[8:] + file.read(120))
+            if size < _BOX.size:
+                return 0.0
+            file.seek(at + size)
+    return 0.0
+
+
+def _length_in(movie: bytes) -> float:
+    at = movie.find(b"mvhd")
+    if at < 0 or len(movie) < at + 36:
+        return 0.0
+    wide = movie[at + 4] == 1
+    scale, length = struct.unpack_from(">IQ" if wide else ">II", movie, at + (24 if wide else 16))
+    unknown = 2**64 - 1 if wide else 2**32 - 1
+    return length / scale if scale and length != unknown else 0.0
