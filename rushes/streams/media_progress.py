@@ -11,7 +11,7 @@ _STAGES: Final = {"split": 0, "embed": 1, "cluster": 2}
 
 
 def fold_statuses(statuses: Iterable[MediaStatus]) -> dict[str, MediaStatus]:
-    """The one record of each media that tells how far it is, in any order of arrival.
+    """The one record of each media of a library that tells how far it is, in any order of arrival.
 
     The greatest version counts; within it an end before what is on its way, the later stage before the earlier, the
     higher revision and counters before the lower.

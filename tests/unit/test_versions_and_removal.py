@@ -59,6 +59,15 @@ def test_a_person_in_the_new_picture_is_not_kept_from_their_character_by_the_old
     assert changes.items[old].decision == "retired"
 
 
+def test_a_duplicate_of_a_shot_that_was_recognised_tells_its_items_again():
+    lib = LibraryBuilder()
+    lib.one("a", 0, scene=axis(0))
+    lib.one("a", 10_000, scene=axis(0), version=2)
+    item = lib.item_id("a", 0, "scene", None)
+    changes = lib.apply(lib.entries[1])
+    assert changes.items == {item: lib.record(item)}
+
+
 def test_a_greater_version_mid_way_overrules_the_older_which_comes_too_late():
     lib = LibraryBuilder()
     lib.one("a", 0, scene=axis(0))
@@ -146,7 +155,7 @@ def test_faces_of_another_length_in_one_group_are_refused_and_the_others_stand()
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.none() | st.integers(0, 50)), max_size=30), st.data())
 def test_the_timeline_finds_what_a_look_at_all_frames_finds(places, data):
-    timeline = Timeline()
+    timeline: Timeline[FrameId] = Timeline()
     frames = {FrameId(str(i)): place for i, place in enumerate(places)}
     for frame_id, place in frames.items():
         timeline.add(frame_id, *place)

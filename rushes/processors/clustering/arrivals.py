@@ -45,7 +45,7 @@ def embedded(library: Library, changes: Changes, entry: ItemsEmbedded) -> None:
     media.shot_applied(entry.shot_id, entry.part, final=entry.final)
     if entry.error is not None:
         media.failures.append(f"{entry.error.code}: {entry.error.reason}")
-    carry_out_waiting(library, changes, media.media_id, arrived)
+    carry_out_waiting(library, changes, media, arrived)
     _progress(library, changes, media)
 
 

@@ -7,9 +7,9 @@ that is still on its way waits, by its anchor or id, until that media is complet
 from collections.abc import Iterable
 from typing import NoReturn
 
-from rushes.processors.clustering.finding import find, may_come, name_of
+from rushes.processors.clustering.finding import find, half_a_frame_us, may_come, name_of
 from rushes.processors.clustering.human import WORD
-from rushes.processors.clustering.items import Changes, FeedbackState, Item, Refusal
+from rushes.processors.clustering.items import Changes, FeedbackState, Item, MediaState, Refusal
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.settling import Correction, check, check_apart, decide_by_person, kind_of, release
 from rushes.schemas.decisions import Decision
@@ -38,14 +38,16 @@ def submit(library: Library, changes: Changes, entry: FeedbackSubmitted) -> None
         changes.refusals[entry.entry_id] = Refusal(entry, error.code, str(error))
 
 
-def carry_out_waiting(library: Library, changes: Changes, media_id: MediaId, arrived: Iterable[Item]) -> None:
-    """Apply what waited for items of this media, as far as they have come."""
+def carry_out_waiting(library: Library, changes: Changes, media: MediaState, arrived: Iterable[Item]) -> None:
+    """Apply what waited for the items that have come."""
     if not library.waiting:
         return
-    for state, ref in library.waiting.for_media(media_id):
-        _come(library, changes, state, ref)
     for item in arrived:
-        for state, ref in library.waiting.for_item(item.item_id):
+        frame = library.frames[item.frame_id]
+        tolerance_us = half_a_frame_us(media)
+        for state, ref in library.waiting.for_item(
+            item.item_id, media.media_id, frame.stream, frame.time_us, tolerance_us
+        ):
             _come(library, changes, state, ref)
 
 
@@ -55,11 +57,12 @@ def refuse_waiting(library: Library, changes: Changes, media_id: MediaId) -> Non
     """
     if not library.waiting:
         return
-    hopeless = list(library.waiting.for_media(media_id))
+    hopeless = library.waiting.for_media(media_id)
     if not library.incomplete:
-        hopeless += library.waiting.for_items()
+        hopeless += library.waiting.by_id_alone()
     for state, ref in hopeless:
-        if state.live:
+        _come(library, changes, state, ref)
+        if state.live and ref in state.waiting:
             _give_up(library, changes, state, ref)
 
 
@@ -91,13 +94,12 @@ def _correct(library: Library, changes: Changes, state: FeedbackState, change: C
 def _gather(library: Library, state: FeedbackState, change: Correction) -> list[Item]:
     """The items named, as far as they are known; the others wait, or the whole is refused."""
     found: dict[ItemId, Item] = {}
-    for ref in change.items:
+    for ref in dict.fromkeys(change.items):
         item = find(library, ref)
         if item is not None:
             found[item.item_id] = item
         elif may_come(library, ref):
-            if ref not in state.waiting:
-                state.waiting.append(ref)
+            state.waiting.append(ref)
         else:
             raise InvalidFeedback(f"no such item in library {library.library_id}: {name_of(ref)}")
     return list(found.values())

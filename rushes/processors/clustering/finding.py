@@ -3,7 +3,7 @@
 from typing import Final
 
 from rushes.processors.clustering.human import live
-from rushes.processors.clustering.items import Item
+from rushes.processors.clustering.items import Item, MediaState
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.registry import WHOLE, iou
 from rushes.schemas.feedback import ItemRef
@@ -30,8 +30,7 @@ def find(library: Library, ref: ItemRef) -> Item | None:
         return None
     best: tuple[float, int, int] | None = None
     meant: Item | None = None
-    tolerance_us = (media.frame_duration_us or DEFAULT_FRAME_US) // 2
-    for frame_id, distance_us in media.frames.near(anchor.stream, anchor.time_us, tolerance_us):
+    for frame_id, distance_us in media.frames.near(anchor.stream, anchor.time_us, half_a_frame_us(media)):
         for item_id, kind in library.frames[frame_id].items.items():
             item = library.items[item_id]
             overlap = iou(item.box or WHOLE, anchor.box or WHOLE)
@@ -39,6 +38,11 @@ def find(library: Library, ref: ItemRef) -> Item | None:
             if kind == anchor.kind and overlap >= ANCHOR_IOU and (best is None or rank < best):
                 best, meant = rank, item
     return meant
+
+
+def half_a_frame_us(media: MediaState) -> int:
+    """How far off a time may be that names a frame of the media (microseconds)."""
+    return (media.frame_duration_us or DEFAULT_FRAME_US) // 2
 
 
 def may_come(library: Library, ref: ItemRef) -> bool:

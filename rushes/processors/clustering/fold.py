@@ -7,7 +7,8 @@ that came before changes nothing, and its current records are told again.
 from typing import assert_never
 
 from rushes.processors.clustering import arrivals, corrections
-from rushes.processors.clustering.items import Changes, Item
+from rushes.processors.clustering.finding import half_a_frame_us
+from rushes.processors.clustering.items import Changes, Frame, Item, MediaState
 from rushes.processors.clustering.library import POLICY, Library
 from rushes.schemas.decisions import Cause
 from rushes.schemas.errors import InvalidEvent
@@ -15,6 +16,7 @@ from rushes.schemas.ids import FrameId, ItemId, MediaId
 from rushes.schemas.log import (
     AdapterChanged,
     ConsolidationRequested,
+    EmbeddedFrame,
     EntrySkipped,
     FeedbackSubmitted,
     GenerationPromoted,
@@ -82,9 +84,9 @@ def told_again(library: Library, entry: LogEntry) -> Changes:
             media = library.media.get(MediaId(entry.media_id))
             if media is not None and media.status is not None:
                 changes.statuses[media.media_id] = media.status
-            if isinstance(entry, ItemsEmbedded):
+            if media is not None and isinstance(entry, ItemsEmbedded):
                 for embedded_frame in entry.frames:
-                    frame = library.frames.get(FrameId(embedded_frame.frame_id))
+                    frame = _known_as(library, media, embedded_frame)
                     for item_id in frame.items if frame else ():
                         _again(library, changes, library.items[item_id])
         case FeedbackSubmitted():
@@ -96,6 +98,16 @@ def told_again(library: Library, entry: LogEntry) -> Changes:
         case _:
             pass
     return changes
+
+
+def _known_as(library: Library, media: MediaState, embedded_frame: EmbeddedFrame) -> Frame | None:
+    """The frame as the library knows it: where it was recognised as one of older bytes, that one."""
+    known = library.frames.get(FrameId(embedded_frame.frame_id))
+    if known is not None:
+        return known
+    near = media.frames.near(embedded_frame.stream, embedded_frame.time_us, half_a_frame_us(media))
+    nearest = min(near, key=lambda found: found[1], default=None)
+    return library.frames[nearest[0]] if nearest is not None else None
 
 
 def _again(library: Library, changes: Changes, item: Item) -> None:

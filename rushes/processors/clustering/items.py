@@ -98,7 +98,7 @@ class MediaState:
     frame_duration_us: int | None = None
     partial: str | None = None
     failures: list[str] = field(default_factory=list)
-    frames: Timeline = field(default_factory=Timeline)
+    frames: Timeline[FrameId] = field(default_factory=Timeline)
     frames_seen: set[FrameId] = field(default_factory=set)
     complete: bool = False
     status: MediaStatus | None = None

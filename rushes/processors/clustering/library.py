@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Final
 
 import numpy as np
@@ -163,7 +164,7 @@ class Library:
         cluster.members.discard(item.item_id)
         cluster.total = cluster.total - item.vector64()
         if item.item_id in cluster.exemplars:
-            cluster.exemplars = sorted(cluster.members, key=self._exemplar_order)[:EXEMPLARS]
+            cluster.exemplars = nsmallest(EXEMPLARS, cluster.members, key=self._exemplar_order)
         if cluster.members:
             space.clusters.put(cluster.cluster_id, cluster.total, cluster.age)
         else:
