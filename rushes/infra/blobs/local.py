@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -23,12 +23,14 @@ _NO_SUCH: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 class LocalBlobStore:
     """Files below `root`, written beside their place and moved there, so that no reader sees a part.
 
-    With `fsync` a blob also outlives a power cut once `put` returned; without, only the end of this process. Safe to
-    use from several threads and processes.
+    With `fsync` a blob also outlives a power cut once `put` returned; without, only the end of this process. `former`
+    are roots that the folder had before it was moved: uris below them are still taken. Safe to use from several
+    threads and processes.
     """
 
-    def __init__(self, root: Path, *, fsync: bool = True) -> None:
+    def __init__(self, root: Path, *, fsync: bool = True, former: Sequence[Path] = ()) -> None:
         self._root = root.absolute()
+        self._roots = (self._root, *former)
         self._fsync = fsync
 
     def put(self, path: str, data: bytes) -> str:
@@ -87,9 +89,10 @@ class LocalBlobStore:
         if not path_or_uri.startswith("file:"):
             return path_or_uri
         place = Path(unquote(urlsplit(path_or_uri).path))
-        if ".." in place.parts or not place.is_relative_to(self._root):
-            raise ForbiddenUri(f"expected a uri below {self._root.as_uri()}, found {path_or_uri}")
-        return place.relative_to(self._root).as_posix()
+        for root in self._roots:
+            if ".." not in place.parts and place.is_relative_to(root):
+                return place.relative_to(root).as_posix()
+        raise ForbiddenUri(f"expected a uri below {self._root.as_uri()}, found {path_or_uri}")
 
     def _write(self, place: Path, data: bytes) -> None:
         for last in range(_ROUNDS):

@@ -1,5 +1,6 @@
 """The command `rushes` and how it ends: exit codes and errors that say what to do."""
 
+import errno
 import os
 import sys
 from typing import Final
@@ -14,6 +15,9 @@ USAGE: Final = 2
 
 TRY_AGAIN: Final = 75
 """A part that is needed does not answer (EX_TEMPFAIL)."""
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""A full disk, a full quota, a disk that became read-only: no bug, and nothing for a traceback to tell."""
 
 app = typer.Typer(
     name="rushes",
@@ -51,6 +55,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _end(f"can't write ({error}): make room, then give the same command again", TRY_AGAIN)
 
 
 def _say_where_it_looked() -> None:
@@ -64,6 +72,6 @@ def _say_where_it_looked() -> None:
     )
 
 
-def _end(error: RushesError, code: int) -> None:
+def _end(error: RushesError | str, code: int) -> None:
     typer.echo(f"rushes: {error}", err=True)
     sys.exit(code)

@@ -1,6 +1,8 @@
 """`rushes feedback`: corrections, on the results of a run (`--out`) or on a running system (`--library`)."""
 
 import getpass
+import os
+import shlex
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -146,6 +148,7 @@ def _give(change: "FeedbackAction", out: Path | None, library: str | None, actor
     configure_logging(settings.log_format, "warning")
     feedback_id = f"f-{uuid.uuid4().hex[:12]}"
     if out is not None:
+        from rushes.streams.cli.folder import own_engines
         from rushes.streams.run.correcting import correct_folder
         from rushes.streams.run.out_folder import OutFolder
 
@@ -153,23 +156,31 @@ def _give(change: "FeedbackAction", out: Path | None, library: str | None, actor
         given = FeedbackGiven(
             library_id=folder.library or "local",
             feedback_id=feedback_id,
-            actor=actor or getpass.getuser(),
+            actor=actor or _user(),
             given_at=datetime.now(UTC),
             change=change,
         )
-        for line in correct_folder(folder, settings, given):
-            typer.echo(line)
-        typer.echo(f"undo with: rushes feedback undo {feedback_id} --out {out}")
+        with own_engines():
+            for line in correct_folder(folder, settings, given):
+                typer.echo(line)
+        typer.echo(f"undo with: rushes feedback undo {feedback_id} --out {shlex.quote(str(out))}")
         return
     given = FeedbackGiven(
         library_id=library or "",
         feedback_id=feedback_id,
-        actor=actor or getpass.getuser(),
+        actor=actor or _user(),
         given_at=datetime.now(UTC),
         change=change,
     )
     _publish(settings, given)
     typer.echo(f"sent; undo with: rushes feedback undo {feedback_id} --library {library}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number that has no name
+        return f"user-{os.getuid()}"
 
 
 def _publish(settings: "Settings", given: "FeedbackGiven") -> None:

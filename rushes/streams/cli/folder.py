@@ -3,6 +3,8 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +24,7 @@ class ExitCode(IntEnum):
 
     SORTED = 0
     SOME_FAILED = 1
+    TRY_AGAIN = 75
     INTERRUPTED = 130
 
 
@@ -74,12 +77,11 @@ def demo(
     Renders a film with cuts, pans and recurring places and people, some photos and one broken file, and sorts them
     as `rushes run` would, without services or downloads. Begins anew each time.
     """
-    from rich.console import Console
-
     from rushes.infra.demo_footage import render_demo
     from rushes.infra.settings import Settings
+    from rushes.streams.screens.console import SteadyConsole
 
-    console = Console(stderr=as_json)
+    console = SteadyConsole(stderr=as_json)
     footage, results = out / "footage", out / "results"
     _clear(out)
     with console.status("rendering footage from photographs of scikit-image and matplotlib"):
@@ -90,22 +92,21 @@ def demo(
 
 
 def _sort(folder: Path, out: Path, library: str | None, settings: "Settings", *, as_json: bool, verbose: bool) -> int:
-    from rich.console import Console
-
     from rushes.infra.logging import configure_logging
     from rushes.schemas.ids import LibraryId
     from rushes.streams.run.out_folder import OutFolder
     from rushes.streams.run.screen_watcher import ScreenWatcher
     from rushes.streams.run.session import sort_folder
+    from rushes.streams.screens.console import SteadyConsole
     from rushes.streams.screens.progress import ProgressScreen
     from rushes.streams.screens.summary import RunReport, print_summary, summary_json
     from rushes.streams.screens.wording import counted
 
     configure_logging(settings.log_format, settings.log_level if verbose else "error")
-    console = Console(stderr=as_json)
+    console = SteadyConsole(stderr=as_json)
     target = OutFolder(out)
     library_id = LibraryId(library or target.library or "local")
-    with ProgressScreen(console) as screen:
+    with own_engines(), ProgressScreen(console) as screen:
         outcome = sort_folder(folder, target, library_id, settings, ScreenWatcher(screen))
     report = RunReport(outcome.summary, str(folder), out, outcome.seconds)
     if as_json:
@@ -120,6 +121,18 @@ def _sort(folder: Path, out: Path, library: str | None, settings: "Settings", *,
         sys.stdout.flush()
         os._exit(ExitCode.INTERRUPTED)  # all is written; the models may be at a batch that nobody waits for
     return _exit_code(outcome)
+
+
+@contextmanager
+def own_engines() -> Iterator[None]:
+    """What fails in here fails in this process: settings of a Kafka or Milvus elsewhere have nothing to do with it."""
+    from rushes.schemas.errors import DependencyUnavailable
+
+    try:
+        yield
+    except DependencyUnavailable as error:
+        typer.echo(f"rushes: {error}", err=True)
+        raise typer.Exit(ExitCode.TRY_AGAIN) from error
 
 
 def _exit_code(outcome: "RunOutcome") -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from rushes.infra.blobs.opening import open_blob_store
+from rushes.infra.blobs.local import LocalBlobStore
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.library_log.journal import JournalLibraryLog
 from rushes.infra.library_log.port import LibraryLog
@@ -39,7 +39,7 @@ def held(out: OutFolder, settings: Settings, library_id: LibraryId) -> Iterator[
         closing(JournalLibraryLog(out.journal)) as journal,
         closing(open_store(settings)) as store,
     ):
-        blobs = open_blob_store(settings.blobs)
+        blobs = LocalBlobStore(out.keyframes, former=out.former_keyframes)
         cluster = cluster_stage(settings, journal, store, blobs)
         partition = journal.partition_of(library_id)
         end = sum(1 for _ in journal.read(partition))

@@ -1,6 +1,6 @@
 """A library's state as the rows that results are written from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -9,6 +9,7 @@ from rushes.infra.inventory import Inventory, SeenMedia
 from rushes.infra.results.rows import ClusterResult, FileResult, ItemResult, Results
 from rushes.processors.clustering.items import Item, MediaState
 from rushes.processors.clustering.library import Library
+from rushes.schemas.decisions import ClusterAssigned
 from rushes.schemas.errors import UnsupportedMedia
 from rushes.schemas.ids import MediaId
 from rushes.schemas.media import MediaFacts
@@ -50,12 +51,13 @@ def results_of(
     paths: Mapping[str, tuple[str, ...]],
     files: Sequence[FileResult],
     facts: Mapping[str, MediaFacts],
+    place_of: Callable[[str | None], str | None],
 ) -> Results:
-    """All rows: items with their paths and time codes, clusters, files."""
+    """All rows: items with their paths and time codes, clusters, files. `place_of` gives the uri of a picture now."""
     if library is None:
         return Results(files=tuple(files))
     items = tuple(
-        ItemResult(item.record, paths.get(item.media_id, ()), facts.get(item.media_id))
+        ItemResult(_placed(item.record, place_of), paths.get(item.media_id, ()), facts.get(item.media_id))
         for item in library.items.values()
         if item.record is not None
     )
@@ -65,6 +67,13 @@ def results_of(
         if cluster.record is not None and cluster.members
     )
     return Results(items, clusters, tuple(files))
+
+
+def _placed(record: ClusterAssigned, place_of: Callable[[str | None], str | None]) -> ClusterAssigned:
+    image, thumbnail = place_of(record.image_uri), place_of(record.thumbnail_uri)
+    if (image, thumbnail) == (record.image_uri, record.thumbnail_uri):
+        return record
+    return record.model_copy(update={"image_uri": image, "thumbnail_uri": thumbnail})
 
 
 def film_facts(blobs: BlobStore, library: Library | None) -> dict[str, MediaFacts]:

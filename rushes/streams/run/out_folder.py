@@ -10,7 +10,7 @@ OUT/
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -58,8 +58,7 @@ class OutFolder:
                 raise ConfigurationError(
                     f"another rushes is writing to {self.root}: wait for it, or name another folder with --out"
                 ) from error
-            if not self.exists():
-                write_atomically(self._run_file, b"{}")
+            self._remember_place()
             yield
 
     def _open_lock(self) -> IO[str]:
@@ -87,6 +86,24 @@ class OutFolder:
                 "sources": SourceSettings(roots=(Path(self.root.anchor),)),
             }
         )
+
+    @property
+    def former_keyframes(self) -> tuple[Path, ...]:
+        """Where the keyframes lay before the folder was moved: the journal names them there."""
+        return tuple(Path(place) / self.keyframes.name for place in self._places() if place != str(self.root))
+
+    def place_of(self) -> Callable[[str | None], str | None]:
+        """From the uri of a keyframe, as the journal has it, to its uri where the folder lies now."""
+        now = self.keyframes.as_uri()
+        former = [place.as_uri() + "/" for place in self.former_keyframes]
+
+        def placed(uri: str | None) -> str | None:
+            for place in former:
+                if uri is not None and uri.startswith(place):
+                    return f"{now}/{uri.removeprefix(place)}"
+            return uri
+
+        return placed
 
     def check_models(self, models: Mapping[str, str]) -> None:
         """Remember the models of the first run. Raises ConfigurationError where a later one has others: their vectors
@@ -145,10 +162,19 @@ class OutFolder:
     def save_file_results(self, files: Sequence[FileResult]) -> None:
         write_atomically(self._files_file, json.dumps([asdict(file) for file in files], ensure_ascii=True).encode())
 
+    def _places(self) -> list[str]:
+        places = self._run().get("places")
+        return [place for place in places if isinstance(place, str)] if isinstance(places, list) else []
+
+    def _remember_place(self) -> None:
+        places = self._places()
+        if str(self.root) not in places:
+            self._remember({"places": [*places, str(self.root)]})
+
     def _run(self) -> dict[str, object]:
         try:
             found = json.loads(self._run_file.read_text("utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         return found if isinstance(found, dict) else {}
 

@@ -91,7 +91,7 @@ def write_folder(out: OutFolder, parts: Held, files: Sequence[FileResult]) -> Su
             paths[seen.sha256] = (*paths.get(seen.sha256, ()), seen.path)
     facts = film_facts(parts.blobs, parts.library)
     title = Path(out.source).name if out.source else out.root.name
-    return write_results(out.root, results_of(parts.library, paths, files, facts), title)
+    return write_results(out.root, results_of(parts.library, paths, files, facts, out.place_of()), title)
 
 
 @dataclass(frozen=True, slots=True)
