@@ -45,8 +45,8 @@ class Score:
 
 def proposal_error(dim: int) -> float:
     """Bound on |float32 proposal - exact cosine| of unit vectors, whatever the order of summation: dim + 4 roundings
-    (Higham 2002, section 3.1; the four are those of both inputs). 3e-5 for 512 dimensions, measured at most 4e-7; a wide
-    bound costs only a few more exact scores.
+    (Higham 2002, section 3.1; the four are those of both inputs). 3e-5 for 512 dimensions, measured at most 4e-7; a
+    wide bound costs only a few more exact scores.
     """
     return (dim + 4) * HALF_ULP
 
