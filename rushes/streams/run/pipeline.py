@@ -21,7 +21,7 @@ from rushes.infra.settings import KafkaSettings, Settings
 from rushes.schemas.channels import Channel
 from rushes.schemas.envelope import Record, encode, headers_of
 from rushes.schemas.ids import EventId, LibraryId, MediaId, derive
-from rushes.schemas.log import ItemsEmbedded, MediaTotals
+from rushes.schemas.log import ItemsEmbedded
 from rushes.schemas.media import MediaUploaded
 from rushes.schemas.shots import MediaErased, MediaSplit, ShotSplit
 from rushes.schemas.status import DeadLetter, MediaStatus
@@ -111,7 +111,6 @@ class Pipeline:
         self._window = asyncio.Semaphore(WINDOW)
         self._unfinished: set[str] = set()
         self._all_finished = asyncio.Event()
-        self._lossy: set[str] = set()
         self._next_offset = next_offset
         self._in_flight = InFlight(frozenset({Channel.FRAMES.value}))
         self.letters: dict[MediaId, DeadLetter] = {}
@@ -245,11 +244,10 @@ class Pipeline:
             return
         media_id = MediaId(result.media_id)
         self.letters.setdefault(media_id, result)
-        if stage == "split":
+        if stage == "split" or result.event_type == "MediaSplit":
+            # No totals will come. A lost shot is told to the log instead, and its media becomes complete without it.
             self._loop.run_in_executor(None, self._log.end, media_id)
             self._finish(media_id)
-        else:
-            self._lossy.add(media_id)
 
     def delivered(self, outputs: Sequence[Output]) -> None:
         """Count what went by."""
@@ -259,8 +257,6 @@ class Pipeline:
                     self._watcher.frames_found(shot.media_id, len(shot.frames))
                 case ItemsEmbedded() as entry:
                     self._watcher.frames_embedded(entry.media_id, len(entry.frames))
-                case MediaTotals() as totals if totals.final and totals.media_id in self._lossy:
-                    self._finish(totals.media_id)
                 case MediaStatus() as status:
                     self._status(status)
                 case _:
