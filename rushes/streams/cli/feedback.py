@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import shlex
 import uuid
 from pathlib import Path
@@ -102,24 +103,38 @@ def _refs(
 
     from rushes.schemas.feedback import Anchor, ItemRef
 
+    refs = []
     try:
         refs = [ItemRef(item_id=item) for item in items or ()]
-        if media is not None:
-            corners = None if box is None else tuple(float(corner) for corner in box.split(","))
-            anchor = Anchor.model_validate(
-                {
-                    "media_id": _media_id(media, out),
-                    "kind": kind,
-                    "time_us": None if time is None else round(time * 1_000_000),
-                    "box": corners,
-                }
-            )
-            refs.append(ItemRef(anchor=anchor))
-    except (ValidationError, ValueError) as error:
-        raise typer.BadParameter(f"no such item can be: {error}") from error
+    except ValidationError as error:
+        raise typer.BadParameter(
+            "expected item ids as in assignments.jsonl (36 characters), found another", param_hint="--item"
+        ) from error
+    if media is not None:
+        place = {
+            "media_id": _media_id(media, out),
+            "kind": kind,
+            "time_us": None if time is None else round(time * 1_000_000),
+            "box": None if box is None else _corners(box),
+        }
+        try:
+            refs.append(ItemRef(anchor=Anchor.model_validate(place)))
+        except ValidationError as error:
+            found = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise typer.BadParameter(f"no item can be there: {found}", param_hint="--media") from error
     if not refs:
         raise typer.BadParameter("name at least one item: --item ID, or --media with --time and --box")
     return tuple(refs)
+
+
+def _corners(box: str) -> tuple[float, ...]:
+    try:
+        corners = tuple(float(corner) for corner in box.split(","))
+    except ValueError:
+        corners = ()
+    if len(corners) != 4:
+        raise typer.BadParameter(f"expected x0,y0,x1,y1 in 0..1, found {box!r}", param_hint="--box")
+    return corners
 
 
 def _media_id(media: str, out: Path | None) -> str:
@@ -127,11 +142,17 @@ def _media_id(media: str, out: Path | None) -> str:
         return media
     from rushes.streams.run.out_folder import OutFolder
 
-    known = OutFolder(out).known_files()
-    for path in (media, str(Path(media).absolute())):
+    folder = OutFolder(out)
+    known = folder.known_files()
+    for path in (media, str(Path(media).absolute()), str(Path(folder.source or "") / media)):
         seen = known.get(path)
         if seen is not None and seen.sha256 is not None:
             return seen.sha256
+    if re.fullmatch("[0-9a-f]{64}", media) is None and folder.exists():
+        raise typer.BadParameter(
+            f"expected a media id or the path of a file that was sorted into {out}, found {media!r}",
+            param_hint="--media",
+        )
     return media
 
 

@@ -40,5 +40,7 @@ def correct_folder(out: OutFolder, base: Settings, given: FeedbackGiven) -> Iter
 
 def _line(record: ClusterAssigned) -> str:
     place = f"cluster {record.cluster_id}" if record.cluster_id else "waiting, in no cluster"
+    if record.cluster_id == record.previous_cluster_id:
+        return f"{record.decision}: {record.kind} {record.item_id} stays {'in ' if record.cluster_id else ''}{place}"
     before = f" (was {record.previous_cluster_id})" if record.previous_cluster_id else ""
     return f"{record.decision}: {record.kind} {record.item_id} is now {place}{before}"
