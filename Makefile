@@ -46,7 +46,7 @@ test: setup  ## Run the tests; what is missing here is named (ARGS="-k name" to 
 	$(BIN)/pytest $(ARGS)
 
 bench: setup  ## Run the benchmarks that every number in the README comes from
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 contracts: setup  ## Write docs/contracts from the code
 	@$(BIN)/python -m rushes.streams.contracts
