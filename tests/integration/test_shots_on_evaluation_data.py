@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rushes.infra.media.decoder import MediaDecoder
-from rushes.infra.media.messages import ShotFound
+from rushes.infra.media.messages import FilmEnded, ShotFound
 from rushes.infra.settings import DecodeLimits
 
 pytestmark = pytest.mark.data
@@ -47,3 +47,10 @@ def test_single_shots_of_fixed_cameras_have_no_cut(decoder, test_data):
 def test_fades_are_no_bursts_of_cuts(decoder, test_data):
     assert set(boundaries(decoder, test_data / "videos/fades.mp4").values()) == {"fade"}
     assert len(boundaries(decoder, test_data / "videos/fades.mp4")) == 2
+
+
+def test_a_sound_film_with_muddled_timestamps_is_not_called_damaged(decoder, test_data):
+    parts = list(decoder.film(test_data / "videos/people-detection.mp4"))
+    (end,) = [part for part in parts if isinstance(part, FilmEnded)]
+    assert (end.partial, end.failed) == (None, ())
+    assert end.duration_us == pytest.approx(596 / 25 * 1_000_000, abs=40_000)

@@ -114,8 +114,7 @@ class FilmReader:
             for frame in self._decoded(container, stream):
                 time_us = clock.time_of(frame)
                 if time_us is None:
-                    self._skips_us.append(self.end_us)
-                    continue
+                    continue  # shown at no time of its own: no damage, and nobody would miss it
                 if self.facts is None:
                     self.facts = facts_of(container, stream, frame)
                     self.aspect, self.frame_us = pixel_aspect(stream), clock.frame_us
