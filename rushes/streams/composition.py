@@ -2,7 +2,7 @@
 
 import time
 from functools import cache
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.cache.port import EmbeddingCache
@@ -21,6 +21,9 @@ from rushes.streams.stage import Stage
 from rushes.streams.stages.cluster import ClusterStage
 from rushes.streams.stages.feedback import FeedbackStage
 
+if TYPE_CHECKING:
+    from rushes.streams.stages.embed import EmbedStage
+
 
 def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> Stage[Any]:
     """The stage `split`. `resend`: the transport forgets, so shots delivered to it before are sent again."""
@@ -34,7 +37,7 @@ def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> Stage[
     )  # fmt: skip
 
 
-def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) -> Stage[Any]:
+def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) -> "EmbedStage":
     """The stage `embed`."""
     from rushes.streams.stages.embed import EmbedStage
 

@@ -19,6 +19,11 @@ from rushes.streams.stages.split_manifest import MediaFolder
 NOT_MEDIA: Final = "not-media"
 """Code of a file that neither its name nor its bytes make a picture or a film: accounted for, and no failure."""
 
+TOLD_FAILURES: Final = 3
+"""Parts of a film named in its reason; a film may have hundreds that failed alike."""
+
+NO_MEDIA: Final = "neither its name nor its bytes are those of a photo or film"
+
 UNREADABLE: Final = "unreadable"
 
 _PHOTOS = (
@@ -102,7 +107,8 @@ def _results(media: SeenMedia, state: MediaState | None, letter: DeadLetter | No
             yield from _failures(media, letter)
     elif state is not None and complete:
         if state.partial is not None or state.failures:
-            reason = "; ".join([*([state.partial] if state.partial else []), *state.failures[:3]])
+            partial = state.partial or ""
+            reason = "; ".join([part for part in (partial, *_others(state.failures, partial)) if part])
             yield FileResult(media.media_id, media.paths, "partial", "partial", reason)
         else:
             yield FileResult(media.media_id, media.paths, "sorted")
@@ -114,8 +120,13 @@ def _failures(media: SeenMedia, letter: DeadLetter) -> Iterator[FileResult]:
         paths = tuple(path for path in media.paths if _claims_media(path) is claims)
         nothing = letter.code == UnsupportedMedia.code or media.size_bytes == 0
         if paths:
-            code = NOT_MEDIA if nothing and not claims else letter.code
-            yield FileResult(media.media_id, paths, "failed", code, letter.reason)
+            code, reason = (NOT_MEDIA, NO_MEDIA) if nothing and not claims else (letter.code, letter.reason)
+            yield FileResult(media.media_id, paths, "failed", code, reason)
+
+
+def _others(failures: Sequence[str], told: str) -> list[str]:
+    """The first failures that are not told already."""
+    return [failure for failure in failures if not told or told not in failure][:TOLD_FAILURES]
 
 
 def _claims_media(path: str) -> bool:

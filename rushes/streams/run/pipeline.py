@@ -5,7 +5,7 @@ what was in it is lost with the process, and made again by the next run from wha
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,11 +68,12 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The three stages of the pipeline, and what split and embed take."""
+    """The three stages of the pipeline. `load` takes the models into memory, while the engine starts."""
 
     split: Stage[Any]
     embed: Stage[Any]
     cluster: ClusterStage
+    load: Callable[[], None]
 
 
 class BoundedEngine(FaustEngine):
@@ -128,8 +129,10 @@ class Pipeline:
             surroundings = system_surroundings(self)
             worker = Worker(settings, self._roles(), engine=engine, library_log=self._log, surroundings=surroundings)
             owner = self._owner(engine, thread, surroundings)
-            await worker.start()
+            loading = asyncio.create_task(asyncio.to_thread(self._stages.load))
             try:
+                await worker.start()
+                await loading
                 await self._until_done(worker, engine, owner, media, stop)
                 while not stop.is_set() and await self._decide_fresh(owner):
                     pass

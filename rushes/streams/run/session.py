@@ -114,20 +114,20 @@ class _Work:
             loop.add_signal_handler(signum, stop.set)
         try:
             with closing(open_cache(RedisSettings(), self.out.cache)) as cached:
-                pipeline = self._pipeline(cached)
+                failed_before = {file.media for file in self.out.file_results() if file.status == "failed"}
+                fresh = any(one.media_id not in failed_before for one in media)
+                pipeline = self._pipeline(cached, fresh=fresh)
                 await pipeline.run(media, stop)
         finally:
             for signum in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(signum)
         return pipeline.letters, stop.is_set()
 
-    def _pipeline(self, cached: EmbeddingCache) -> Pipeline:
+    def _pipeline(self, cached: EmbeddingCache, *, fresh: bool) -> Pipeline:
         parts = self.parts
-        stages = Stages(
-            split_stage(self.settings, parts.blobs, resend=True),
-            embed_stage(self.models, parts.blobs, cached),
-            parts.cluster,
-        )
+        embed = embed_stage(self.models, parts.blobs, cached)
+        split = split_stage(self.settings, parts.blobs, resend=True)
+        stages = Stages(split, embed, parts.cluster, embed.load if fresh else _nothing)
         return Pipeline(
             stages,
             parts.journal,
@@ -137,6 +137,10 @@ class _Work:
             settings=self.settings,
             watcher=self.watcher,
         )
+
+
+def _nothing() -> None:
+    """What has failed before will most likely fail again, and needs no models."""
 
 
 def _names(models: VisionModels) -> dict[str, str]:
