@@ -16,7 +16,6 @@ import numpy as np
 
 from rushes.processors.embedding.protocol import Image
 from rushes.processors.faces.detector import DetectedFace, Detections, best_first
-from rushes.processors.faces.light_import import mtcnn_class
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import Box
 
@@ -74,11 +73,11 @@ class MtcnnDetector:
 
     def _ready(self) -> "MTCNN":
         if self._nets is None:
-            detector = mtcnn_class()
             import torch  # noqa: PLC0415 - seconds to import: only where faces are looked for
+            from facenet_pytorch import MTCNN  # noqa: PLC0415 - imports torch
 
             torch.set_num_threads(self._threads)
-            self._nets = detector(keep_all=True, select_largest=False, post_process=False, device=torch.device("cpu"))
+            self._nets = MTCNN(keep_all=True, select_largest=False, post_process=False, device=torch.device("cpu"))
         return self._nets
 
 
