@@ -135,6 +135,19 @@ def inventory_of(paths: Sequence[Path], known: Mapping[str, SeenFile], progress:
     return Inventory(tuple(files))
 
 
+def still_elsewhere(known: Mapping[str, SeenFile], folder: Path) -> tuple[SeenFile, ...]:
+    """Files of an earlier inventory that lie outside `folder` and are there as they were."""
+    return tuple(file for file in known.values() if not Path(file.path).is_relative_to(folder) and _unchanged(file))
+
+
+def _unchanged(file: SeenFile) -> bool:
+    try:
+        now = Path(file.path).stat()
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
+
+
 def load_inventory(path: Path) -> dict[str, SeenFile]:
     """Files of an earlier inventory, by path; none where there is no readable one."""
     try:

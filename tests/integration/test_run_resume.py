@@ -200,6 +200,16 @@ def test_moved_copied_added_and_removed_files_are_known_by_their_content(tmp_pat
         assert {**rows[item], "paths": None} == {**row, "paths": None}
 
 
+def test_a_second_folder_joins_the_first_in_its_results(tmp_path):
+    first, second, out = tmp_path / "first", tmp_path / "second", tmp_path / "out"
+    paths = [photo(first / "a.png", 10), photo(first / "b.png", 11), photo(second / "c.png", 12)]
+    (first / "broken.mp4").write_text("no film")
+    assert rushes("run", first, "--out", out).code == 1
+    assert rushes("run", second, "--out", out).code == 0
+    assert {path for row in table(out) for path in row["paths"]} == set(map(str, paths))
+    assert list(failed(out)) == [str(first / "broken.mp4")]
+
+
 def test_other_models_or_another_library_are_refused(undisturbed, tmp_path):
     before = tables(undisturbed.out)
     (tmp_path / "scene.onnx").write_bytes(tiny_embedder())

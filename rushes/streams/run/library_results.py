@@ -1,6 +1,8 @@
 """A library's state as the rows that results are written from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Final
 
@@ -43,6 +45,12 @@ def file_results(
         state = library.media.get(media.media_id) if library is not None else None
         results.extend(_results(media, state, letters.get(media.media_id)))
     return results
+
+
+def narrowed(files: Sequence[FileResult], paths: AbstractSet[str]) -> list[FileResult]:
+    """The results as far as they concern these paths."""
+    kept = [replace(file, paths=tuple(path for path in file.paths if path in paths)) for file in files]
+    return [file for file in kept if file.paths]
 
 
 def unfinished(inventory: Inventory, files: Sequence[FileResult]) -> int:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rushes.infra.cache.opening import open_cache
 from rushes.infra.cache.port import EmbeddingCache
-from rushes.infra.inventory import SeenMedia, take_inventory
+from rushes.infra.inventory import Inventory, SeenMedia, still_elsewhere, take_inventory
 from rushes.infra.models import VisionModels, vision_models
 from rushes.infra.results.rows import FileResult
 from rushes.infra.results.summary import Summary
@@ -23,7 +23,7 @@ from rushes.schemas.ids import LibraryId, MediaId
 from rushes.schemas.status import DeadLetter
 from rushes.streams.composition import embed_stage, split_stage
 from rushes.streams.run.held import Held, held
-from rushes.streams.run.library_results import file_results, film_facts, results_of, unfinished
+from rushes.streams.run.library_results import file_results, film_facts, narrowed, results_of, unfinished
 from rushes.streams.run.out_folder import OutFolder
 from rushes.streams.run.pipeline import Pipeline, Stages, Watcher
 
@@ -50,6 +50,7 @@ class RunOutcome:
 
 def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Settings, watcher: RunWatcher) -> RunOutcome:
     """Sort everything below `folder` into `out`. Repeating it finishes what is missing and redoes nothing complete.
+    What was sorted from another folder before, and still lies there, stays in the results beside it.
 
     Raises ConfigurationError where the folder or the settings do not fit, DependencyUnavailable where the in-process
     engines fail. Ctrl-C stops it after the batches in hand; the results so far are written.
@@ -62,8 +63,10 @@ def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Setti
         models = vision_models(settings.models)
         out.check_models(_names(models))
         out.remember_source(folder)
-        inventory = take_inventory(folder, out.root, out.known_files(), watcher.reading)
-        out.save_inventory(inventory)
+        known = out.known_files()
+        inventory = take_inventory(folder, out.root, known, watcher.reading)
+        elsewhere = still_elsewhere(known, folder)
+        out.save_inventory(Inventory((*inventory.files, *elsewhere)))
         with held(out, settings, library_id) as parts:
             everything = inventory.media()
             missing = [one for one in everything if not _complete(parts.library, one.media_id)]
@@ -71,8 +74,9 @@ def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Setti
             work = _Work(out, parts, settings, models, watcher)
             letters, interrupted = asyncio.run(work.on(missing))
             files = file_results(inventory, parts.library, letters)
-            out.save_file_results(files)
-            summary = write_folder(out, parts, files)
+            everywhere = [*files, *narrowed(out.file_results(), {file.path for file in elsewhere})]
+            out.save_file_results(everywhere)
+            summary = write_folder(out, parts, everywhere)
         return RunOutcome(
             summary=summary,
             files=files,
