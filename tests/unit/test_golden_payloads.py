@@ -39,9 +39,16 @@ def test_an_event_with_optional_fields_has_a_minimal_payload(event) -> None:
 
 
 @pytest.mark.parametrize("payload", payloads("full"))
-def test_a_full_payload_names_every_field_and_survives_a_round_trip(payload) -> None:
+def test_a_full_payload_survives_a_round_trip_and_gains_only_fields_that_came_later(payload) -> None:
     event = decode(json.dumps(payload).encode())
-    assert json.loads(encode(event)) == payload
+    assert without_additions(json.loads(encode(event)), payload) == payload
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+def test_the_newest_full_payload_names_every_field(event) -> None:
+    """A field that is added comes with a payload added at the end of the list."""
+    payload = json.loads((GOLDEN / f"v{version_of(event)}" / f"{event.__name__}.json").read_text("utf-8"))["full"][-1]
+    assert json.loads(encode(decode(json.dumps(payload).encode()))) == payload
 
 
 @pytest.mark.parametrize("payload", payloads("minimal"))
