@@ -11,6 +11,7 @@ from rushes.schemas.media import MediaFacts, MediaVersion, ProducerBox, Sha256
 Transition = Literal["start", "cut", "fade", "dissolve", "continued", "end"]
 """How a shot borders on its neighbour; `continued` is a long take cut for size, not by its maker."""
 
+GradualKind = Literal["fade", "dissolve", "wipe"]
 FrameReason = Literal["photo", "static", "start", "middle", "end", "long_take", "face_sample", "anchor"]
 FrameFlag = Literal["black", "slate", "color_bars", "near_duplicate"]
 PerceptualHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -52,8 +53,28 @@ class Clip(Part):
     out_us: TimeUs
 
 
+class TransitionSpan(Part):
+    """A gradual transition: the frames that are neither the one picture nor the other, and why they are taken for one.
+
+    A fade that goes out and in again is two of them.
+    """
+
+    kind: GradualKind
+    direction: Literal["in", "out"] | None = Field(default=None, description="Of a fade: from or to a plain picture.")
+    start_us: TimeUs
+    end_us: TimeUs = Field(description="Exclusive.")
+    start_frame: Annotated[int, Field(ge=0)]
+    end_frame: Annotated[int, Field(ge=0)] = Field(description="Exclusive.")
+    score: float | None = Field(default=None, description="How well the frames fit the transition's model, 0..1.")
+    threshold: float | None = Field(default=None, description="The score from which on it counts.")
+
+
 class ShotFigures(Part):
-    """Why the shot begins where it does: the detector's figures at its first frame."""
+    """Why the shot begins where it does: the detector's figures at its first frame.
+
+    After a cut or out of black, score and threshold are in levels of change; after a dissolve they are the transition's
+    own, 0..1.
+    """
 
     detector: str
     score: float | None = None
@@ -79,6 +100,11 @@ class ShotSplit(Event):
     end_frame: Annotated[int, Field(ge=0)] = Field(default=1, description="Exclusive.")
     transition_in: Transition = "start"
     transition_out: Transition = "end"
+    transitions: tuple[TransitionSpan, ...] = Field(
+        default=(),
+        description="Gradual transitions among the shot's frames. A shot starts where the dissolve into it is over, so"
+        " that those frames are of the shot before.",
+    )
     dynamic: bool = False
     frames: tuple[Keyframe, ...]
     figures: ShotFigures | None = None

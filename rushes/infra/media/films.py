@@ -22,7 +22,7 @@ from rushes.processors.shots.features import FrameFeatures
 from rushes.processors.shots.keyframes import KeyframeReservoir
 from rushes.processors.shots.motion import MotionMeter
 from rushes.schemas.errors import DamagedMedia
-from rushes.schemas.shots import FrameReason, PartFailure
+from rushes.schemas.shots import FrameReason, PartFailure, TransitionSpan
 
 PROGRESS_EVERY_S: Final = 1.0
 
@@ -96,8 +96,15 @@ class _Shot:
     def __init__(self, begin: NextShot, limits: DecodeLimits, send: Send) -> None:
         self.begin = begin
         self.meter = MotionMeter()
+        self.transitions: list[TransitionSpan] = []
         self.frames = KeyframeReservoir[KeptFrame]()
         self.pictures = _PictureMaker(limits, send)
+
+    def clear_us(self, end_us: int) -> tuple[int, int]:
+        """From where to where the shot stands alone: behind the fade it begins with, before what leads out of it."""
+        into = [t.end_us for t in self.transitions if t.direction == "in"]
+        out = [t.start_us for t in self.transitions if t.direction != "in"]
+        return max(into, default=self.begin.start_us), min(out, default=end_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +157,8 @@ class _Splitting:
     def _take(self, verdicts: list[Verdict]) -> None:
         for verdict in verdicts:
             frame = self._undecided.popleft()
+            if verdict.transition is not None:
+                self._shot.transitions.append(verdict.transition)
             if verdict.boundary is not None:
                 following = _begin_at(frame, verdict.boundary)
                 self._close_shot(frame.timed.time_us, frame.index, following)
@@ -162,7 +171,7 @@ class _Splitting:
         def keep() -> KeptFrame:
             return KeptFrame.of(timed.frame, self._reader.aspect, self._limits.keyframe_lines)
 
-        shot.meter.push(frame.features, change)
+        shot.meter.push(frame.features, change, timed.time_us)
         shot.frames.push(index, timed.time_us, black=frame.features.black, picture=keep)
         if self._is_wanted(timed.time_us):
             kept = keep()
@@ -178,13 +187,16 @@ class _Splitting:
 
     def _close_shot(self, end_us: int, end_frame: int, following: NextShot | None) -> None:
         shot = self._shot
-        picks = shot.frames.pick(end_us, dynamic=shot.meter.dynamic)
+        clear_us = shot.clear_us(end_us)
+        shot.meter.forget_from(clear_us[1])
+        picks = shot.frames.pick(end_us, dynamic=shot.meter.dynamic, clear_us=clear_us)
         skips = self._reader.skipped(self._from.shot.start_us, end_us)
         message = ShotFound(
             begin=shot.begin,
             end_us=end_us,
             end_frame=end_frame,
             transition_out="end" if following is None else following.transition_in,
+            transitions=tuple(shot.transitions),
             dynamic=shot.meter.dynamic,
             motion=round(shot.meter.motion, 5),
             resume=None if following is None else self._resume_at(following, skips),

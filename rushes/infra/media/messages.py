@@ -15,7 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from rushes.schemas.event import TimeUs
 from rushes.schemas.media import MediaFacts
-from rushes.schemas.shots import FrameFlag, FrameQuality, FrameReason, PartFailure, PerceptualHash, Transition
+from rushes.schemas.shots import (
+    FrameFlag,
+    FrameQuality,
+    FrameReason,
+    PartFailure,
+    PerceptualHash,
+    Transition,
+    TransitionSpan,
+)
 
 LENGTHS: Final = struct.Struct("<II")
 """Length of the header and of the payload, bytes."""
@@ -136,6 +144,7 @@ class ShotFound(Message):
     end_us: TimeUs
     end_frame: Annotated[int, Field(ge=0)]
     transition_out: Transition
+    transitions: tuple[TransitionSpan, ...] = ()
     dynamic: bool
     motion: float
     resume: ResumePoint | None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rushes.processors.shots.features import Change, FrameFeatures, change_between
-from rushes.schemas.shots import Transition
+from rushes.schemas.shots import Transition, TransitionSpan
 
 DETECTOR: Final = "content-1"
 """Name and version of this detector, carried by every shot."""
@@ -61,11 +61,15 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided of one frame: its change from the frame before (levels), and whether a shot begins here."""
+    """What was decided of one frame: its change from the frame before (levels), and whether a shot begins here.
+
+    `transition`: a gradual one that is known to be over here; it lies in the shot that this frame ends or goes on with.
+    """
 
     frame: int
     change: float
     boundary: Boundary | None
+    transition: TransitionSpan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,14 +83,22 @@ class KeyframeReservoir(Generic[F]):
         if time_us >= self._shot_start_us + (len(self._long) + 1) * LONG_TAKE_STEP_US:
             self._long.append(candidate())
 
-    def pick(self, end_us: int, *, dynamic: bool) -> list[Pick[F]]:
-        """The shot's keyframes in order of time; `end_us` is where the next shot starts. At least one, if any came."""
+    def pick(self, end_us: int, *, dynamic: bool, clear_us: tuple[int, int] | None = None) -> list[Pick[F]]:
+        """The shot's keyframes in order of time; `end_us` is where the next shot starts. At least one, if any came.
+
+        `clear_us`: from where to where no gradual transition mixes in another picture. Frames outside are chosen only
+        where there are no others.
+        """
         if self._shot_start_us is None:
             return []
         if self._light.seen == 0:
             return [Pick("static", _nearest(self._dark.kept, (self._shot_start_us + end_us) // 2))]
-        first_us, last_us = self._light_us
+        from_us, until_us = clear_us or (self._shot_start_us, end_us)
         held = {kept.index: kept for kept in (*self._light.kept, *self._early, *self._late)}
+        clear = {index: kept for index, kept in held.items() if from_us <= kept.time_us < until_us}
+        first_us, last_us = self._light_us
+        if clear:
+            held, first_us, last_us = clear, max(first_us, from_us), min(last_us, until_us)
         wanted: list[tuple[FrameReason, int]] = [("middle" if dynamic else "static", (first_us + last_us) // 2)]
         if dynamic:
             inside_us = min(INSIDE_US, (last_us - first_us) // INSIDE_PART)
@@ -100,6 +108,8 @@ class KeyframeReservoir(Generic[F]):
             if held:
                 picks.append(Pick(why, held.pop(_nearest(held.values(), time_us).index)))
         for extra in self._long:
+            if clear and not from_us <= extra.time_us < until_us:
+                continue
             others = [pick.candidate.time_us for pick in picks] + [end_us]
             if all(abs(extra.time_us - other) >= CLOSE_US for other in others):
                 picks.append(Pick("long_take", extra))

@@ -121,6 +121,7 @@ def film_shot(
         end_frame=found.end_frame,
         transition_in=begin.transition_in,
         transition_out=found.transition_out,
+        transitions=found.transitions,
         dynamic=found.dynamic,
         frames=(),
         figures=ShotFigures(detector=DETECTOR, score=begin.score, threshold=begin.threshold, motion=found.motion),

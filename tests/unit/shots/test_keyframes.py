@@ -78,3 +78,12 @@ def test_three_different_frames_tell_a_dynamic_shot_of_three_or_more(frames):
     reservoir, _ = fill(frames)
     picks = [pick for pick in told(reservoir.pick(frames * RATE_US, dynamic=True)) if pick[0] != "long_take"]
     assert [why for why, _ in picks] == ["start", "middle", "end"]
+
+
+def test_no_keyframe_lies_in_a_transition_while_there_are_others():
+    reservoir, _ = fill(200)
+    picks = told(reservoir.pick(200 * RATE_US, dynamic=True, clear_us=(40 * RATE_US, 120 * RATE_US)))
+    assert len(picks) >= 2
+    assert all(40 <= index < 120 for _, index in picks)
+    short, _ = fill(20)
+    assert told(short.pick(20 * RATE_US, dynamic=False, clear_us=(20 * RATE_US, 20 * RATE_US)))

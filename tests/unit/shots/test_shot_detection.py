@@ -173,9 +173,9 @@ def test_any_size_of_plane_is_sampled_all_over(size):
 
 def meter(pictures) -> MotionMeter:
     metered, last = MotionMeter(), None
-    for picture in pictures:
+    for i, picture in enumerate(pictures):
         features = look(picture)
-        metered.push(features, change_between(last, features).score if last is not None else 0.0)
+        metered.push(features, change_between(last, features).score if last is not None else 0.0, i * FRAME_US)
         last = features
     return metered
 
@@ -184,3 +184,10 @@ def test_a_pan_is_dynamic_and_a_still_is_not():
     assert meter(pan(3, 60)).dynamic
     assert not meter(still(scene(3), 60)).dynamic
     assert meter(pan(3, 60)).motion > meter(still(scene(3), 60)).motion == 0
+
+
+def test_the_motion_of_a_transition_can_be_forgotten():
+    metered, alone = meter([*still(scene(3), 30), *pan(3, 30)]), meter(still(scene(3), 30))
+    assert metered.dynamic
+    metered.forget_from(30 * FRAME_US)
+    assert (metered.dynamic, metered.motion) == (alone.dynamic, alone.motion)
