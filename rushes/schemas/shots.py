@@ -24,6 +24,10 @@ class FrameQuality(Part):
     sharpness: Annotated[float, Field(ge=0, le=1)]
     exposure: Annotated[float, Field(ge=0, le=1)]
     contrast: Annotated[float, Field(ge=0, le=1)]
+    noise: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="1 is free of noise.")
+    resolution: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Of the detail, not of the file: an enlarged picture has that of its original."
+    )
 
 
 class Keyframe(Part):

@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from rushes.infra.media.messages import PictureMade
 from rushes.infra.settings import DecodeLimits
-from rushes.processors.shots.pictures import is_black, near_duplicate, perceptual_hash, quality_of
+from rushes.processors.shots.cards import has_clapper, is_card, is_color_bars
+from rushes.processors.shots.pictures import is_black, near_duplicate, perceptual_hash
+from rushes.processors.shots.quality import Detail, quality_of, richest_window
 from rushes.schemas.shots import FrameFlag, FrameReason
 
 FIGURES_PIXELS: Final = 640
@@ -44,11 +47,11 @@ def make_picture(
     """
     jpeg = _encode(image, limits.jpeg_quality)
     smaller = _within(image, max(FIGURES_PIXELS, limits.thumbnail_pixels))
-    grey = np.asarray(_within(smaller, FIGURES_PIXELS).convert("L"), dtype=np.uint8)
+    figures = _within(smaller, FIGURES_PIXELS)
+    grey = np.asarray(figures.convert("L"), dtype=np.uint8)
     looks = perceptual_hash(grey)
-    flags: list[FrameFlag] = []
-    if is_black(grey):
-        flags.append("black")
+    window = np.asarray(image.crop(richest_window(image.width, image.height, grey)).convert("L"), dtype=np.uint8)
+    flags = _content_flags(np.asarray(figures, dtype=np.uint8), grey, photo=why == "photo")
     if near_duplicate(looks, hashes_before):
         flags.append("near_duplicate")
     message = PictureMade(
@@ -58,11 +61,20 @@ def make_picture(
         width=image.width,
         height=image.height,
         perceptual_hash=looks,
-        quality=quality_of(grey),
+        quality=quality_of(grey, Detail(window, min(image.size))),
         flags=tuple(flags),
         image_bytes=len(jpeg),
     )
     return message, jpeg + _encode(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
+
+
+def _content_flags(rgb: NDArray[np.uint8], grey: NDArray[np.uint8], *, photo: bool) -> list[FrameFlag]:
+    """What a picture is where it is no place: it founds no cluster then. A photo of a page is somebody's document."""
+    if is_black(grey):
+        return ["black"]
+    if is_color_bars(rgb):
+        return ["color_bars"]
+    return ["slate"] if has_clapper(grey) or (not photo and is_card(grey)) else []
 
 
 def _within(image: Image.Image, side: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Figures of one picture: perceptual hash, quality, flags. Pure functions of a grey picture, (h, w) uint8."""
+"""Figures of one picture: perceptual hash, black, near duplicates. Pure functions of a grey picture, (h, w) uint8."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.shots.features import BLACK_BRIGHT_SHARE, BLACK_LEVEL_BIN, LEVELS_PER_BIN
-from rushes.schemas.shots import FrameQuality
 
 Grey = NDArray[np.uint8]
 
@@ -16,12 +15,6 @@ HASH_FREQUENCIES: Final = 8
 
 NEAR_DUPLICATE_BITS: Final = 4
 """Of 64. Re-encoding and scaling turn at most 3 or 4 bits of this kind of hash, another picture about 32."""
-
-SHARP_AT: Final = 25.0
-"""Mean absolute Laplacian, in levels, at which sharpness is 1/2: what a well-focused picture of 640 px shows."""
-
-MID_GREY: Final = 118.0
-"""sRGB level of 18 % grey, the mean of a well-exposed picture."""
 
 
 def _dct_rows() -> NDArray[np.float64]:
@@ -56,25 +49,6 @@ def near_duplicate(candidate: str, earlier: Iterable[str]) -> bool:
 def is_black(grey: Grey) -> bool:
     """Nothing to be seen: no more than 1 % of the picture is brighter than level 40."""
     return float(np.count_nonzero(grey >= BLACK_LEVEL_BIN * LEVELS_PER_BIN)) <= BLACK_BRIGHT_SHARE * grey.size
-
-
-def quality_of(grey: Grey) -> FrameQuality:
-    """Sharpness (edges per pixel), exposure (distance from mid-grey, less what is clipped), contrast (5 to 95 %)."""
-    levels = grey.astype(np.float32)
-    sharpness = 0.0
-    if min(grey.shape) >= 3:
-        laplacian = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:] - 4 * levels[1:-1, 1:-1]
-        edges = float(np.abs(laplacian).mean())
-        sharpness = edges / (edges + SHARP_AT)
-    mean = float(levels.mean())
-    reach = MID_GREY if mean < MID_GREY else 255 - MID_GREY
-    clipped = float(np.count_nonzero((grey <= 2) | (grey >= 253)) / grey.size)
-    low, high = np.percentile(grey, (5, 95))
-    return FrameQuality(
-        sharpness=round(sharpness, 4),
-        exposure=round(max(0.0, 1 - abs(mean - MID_GREY) / reach) * (1 - clipped), 4),
-        contrast=round(float(high - low) / 255, 4),
-    )
 
 
 def box_resize(grey: Grey, rows: int, columns: int) -> NDArray[np.float64]:

@@ -12,7 +12,6 @@ from rushes.processors.shots.pictures import (
     is_black,
     near_duplicate,
     perceptual_hash,
-    quality_of,
 )
 from tests.making_media import scene
 
@@ -46,15 +45,6 @@ def test_box_resize_is_the_mean_of_each_box():
     small = box_resize(picture, 7, 13)
     slow = [[picture[y * 10 : y * 10 + 10, x * 10 : x * 10 + 10].mean() for x in range(13)] for y in range(7)]
     assert np.allclose(small, slow)
-
-
-def test_a_blurred_picture_is_less_sharp_and_a_dark_one_worse_exposed():
-    rng = np.random.default_rng(3)
-    sharp = np.clip(grey(1) + rng.normal(0, 25, (180, 320)), 0, 255).astype(np.uint8)
-    blurred = np.asarray(Image.fromarray(sharp).resize((40, 22)).resize((320, 180)))
-    assert quality_of(sharp).sharpness > 2 * quality_of(blurred).sharpness
-    assert quality_of(sharp).exposure > 2 * quality_of(sharp // 8).exposure
-    assert quality_of(sharp).contrast > 2 * quality_of(sharp // 4 + 100).contrast
 
 
 def test_black_is_black_with_noise_and_not_with_a_title():
