@@ -7,12 +7,16 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import skimage.data
+import torch
+from facenet_pytorch import MTCNN
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rushes.processors.embedding.face_descriptor import FaceDescriptor
 from rushes.processors.embedding.protocol import FACE_TEMPLATE
+from rushes.processors.faces import cascade
 from rushes.processors.faces.alignment import aligned_face, similarity_transform
+from rushes.processors.faces.cascade import Cascade
 from rushes.processors.faces.detector import DetectedFace, best_first
 from rushes.processors.faces.mtcnn import MtcnnDetector
 from rushes.processors.faces.quality import face_quality
@@ -31,7 +35,7 @@ HOPPER = grace_hopper()
 
 @pytest.fixture(scope="module")
 def detector() -> MtcnnDetector:
-    return MtcnnDetector(threads=2)
+    return MtcnnDetector(threads=1)
 
 
 def iou(a, b) -> float:
@@ -77,6 +81,41 @@ def test_a_batch_of_unequal_pictures_finds_what_single_ones_find(detector):
             assert np.allclose(a.landmarks, b.landmarks, atol=2e-3)
 
 
+@pytest.mark.parametrize("scene", ["portraits", "crowd", "nobody", "small", "odd"])
+def test_the_cascade_finds_the_faces_that_facenet_pytorch_finds(scene):
+    """The library itself, a picture at a time, is the oracle."""
+    thirds = [cv2.resize(p, (260, 251), interpolation=cv2.INTER_AREA) for p in (ASTRONAUT, CAMERA, HOPPER)]
+    crowd = np.vstack([np.hstack(thirds), np.hstack(thirds[::-1])[:, ::-1]])
+    pictures = {
+        "portraits": [ASTRONAUT, CAMERA, HOPPER],
+        "crowd": [np.ascontiguousarray(crowd)],
+        "nobody": [skimage.data.coffee(), skimage.data.rocket(), np.stack([skimage.data.brick()] * 3, -1)],
+        "small": [cv2.resize(HOPPER, (90, 107), interpolation=cv2.INTER_AREA)],
+        "odd": [ASTRONAUT[:333, 101:], HOPPER[7:, :399]],
+    }[scene]
+    oracle = MTCNN(keep_all=True, select_largest=False, min_face_size=20)
+    for picture, found in zip(pictures, Cascade().detect(pictures, [20] * len(pictures)), strict=True):
+        boxes, scores, points = oracle.detect(picture.copy(), landmarks=True)
+        assert len(found.boxes) == (0 if boxes is None else len(boxes))
+        for box, score, marks in zip(found.boxes, found.scores, found.points, strict=True):
+            best = max(range(len(boxes)), key=lambda index: iou(boxes[index], box))
+            assert iou(boxes[best], box) > 0.9
+            assert scores[best] == pytest.approx(score, abs=0.02)
+            assert np.allclose(points[best], marks, atol=0.05 * (box[2] - box[0]))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 30), st.integers(1, 30), st.integers(0, 99))
+def test_means_over_windows_are_those_of_torch(height, width, rows, columns, seed):
+    picture = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    slow = torch.nn.functional.interpolate(tensor, size=(rows, columns), mode="area")[0].permute(1, 2, 0).numpy()
+    assert np.allclose(cascade._level(cascade._sums(picture), rows, columns), slow, atol=1e-3)
+    side = max(rows, columns)
+    slow = torch.nn.functional.interpolate(tensor, size=(side, side), mode="area")[0].permute(1, 2, 0).numpy()
+    box = np.array([[1.5, -3.0, width + 9.0, height]], np.float32)
+    assert np.allclose(cascade._crops(cascade._sums(picture), box, side)[0], slow, atol=1e-3)
+
+
 def test_a_picture_over_the_limit_is_looked_at_smaller(detector):
     large = cv2.resize(ASTRONAUT, (3000, 3000), interpolation=cv2.INTER_CUBIC)
     (small,), (found,) = detector.detect([ASTRONAUT])[0].faces, detector.detect([np.asarray(large, np.uint8)])[0].faces
@@ -87,10 +126,10 @@ def test_a_picture_that_upsets_the_detector_costs_only_itself(detector, monkeypa
     nets = detector._ready()
     detect = nets.detect
 
-    def upset(pictures, landmarks):
+    def upset(pictures, smallest):
         if any(picture.max() == 7 for picture in pictures):
-            raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-        return detect(pictures, landmarks=landmarks)
+            raise RuntimeError("out of memory")
+        return detect(pictures, smallest)
 
     monkeypatch.setattr(nets, "detect", upset)
     found = detector.detect([ASTRONAUT, np.full_like(ASTRONAUT, 7), ASTRONAUT])

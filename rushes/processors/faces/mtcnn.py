@@ -1,12 +1,7 @@
-"""Faces by MTCNN (Zhang et al. 2016), with the weights that facenet-pytorch ships in its wheel.
-
-What has to be kept from it: a picture whose shorter side is under the smallest face (it fails with "expected a
-non-empty list of Tensors"), a batch of unequal sizes (it refuses), and a batch in which one picture fails (all of it
-fails). Where each picture of a batch has equally many faces, its arrays come back with dtype object.
-"""
+"""Faces by MTCNN (Zhang et al. 2016), with the weights that facenet-pytorch ships in its wheel."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,9 +15,9 @@ from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import Box
 
 if TYPE_CHECKING:
-    from facenet_pytorch import MTCNN
+    from rushes.processors.faces.cascade import Cascade, Found
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the code below; part of the detector's id."""
 
 SMALLEST_PIXELS: Final = 20
@@ -40,7 +35,7 @@ class MtcnnDetector:
         self._threads = threads
         self._batch = batch
         self._id = f"mtcnn/{_weights_hash()[:16]}/{VERSION}-{longest_side}"
-        self._nets: MTCNN | None = None
+        self._nets: Cascade | None = None
 
     @property
     def detector_id(self) -> str:
@@ -59,25 +54,22 @@ class MtcnnDetector:
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         nets = self._ready()
         found = [Detections()] * len(images)
-        by_size: dict[tuple[int, ...], list[tuple[int, Image]]] = {}
-        for index, image in enumerate(images):
-            picture = _limited(image, self._longest_side)
-            if min(picture.shape[:2]) >= _smallest(picture.shape):
-                by_size.setdefault(picture.shape, []).append((index, picture))
-        for pictures in by_size.values():
-            for start in range(0, len(pictures), self._batch):
-                part = pictures[start : start + self._batch]
-                for (index, _), detections in zip(part, _detect(nets, [p for _, p in part]), strict=True):
-                    found[index] = detections
+        pictures = [_limited(image, self._longest_side) for image in images]
+        wanted = [index for index, p in enumerate(pictures) if min(p.shape[:2]) >= _smallest(p.shape)]
+        for start in range(0, len(wanted), self._batch):
+            part = wanted[start : start + self._batch]
+            for index, detections in zip(part, _detect(nets, [pictures[index] for index in part]), strict=True):
+                found[index] = detections
         return found
 
-    def _ready(self) -> "MTCNN":
+    def _ready(self) -> "Cascade":
         if self._nets is None:
             import torch  # noqa: PLC0415 - seconds to import: only where faces are looked for
-            from facenet_pytorch import MTCNN  # noqa: PLC0415 - imports torch
+
+            from rushes.processors.faces.cascade import Cascade  # noqa: PLC0415 - only where faces are looked for
 
             torch.set_num_threads(self._threads)
-            self._nets = MTCNN(keep_all=True, select_largest=False, post_process=False, device=torch.device("cpu"))
+            self._nets = Cascade()
         return self._nets
 
 
@@ -108,32 +100,22 @@ def _smallest(shape: tuple[int, ...]) -> int:
     return max(SMALLEST_PIXELS, round(max(shape[:2]) * SMALLEST_FRACTION))
 
 
-def _detect(nets: "MTCNN", pictures: Sequence[Image]) -> Iterable[Detections]:
-    """Of pictures of one size. When the batch fails, each alone, so that only the one to blame has an error."""
-    import torch  # noqa: PLC0415 - loaded by now
-
-    nets.min_face_size = _smallest(pictures[0].shape)
+def _detect(nets: "Cascade", pictures: Sequence[Image]) -> list[Detections]:
+    """When the batch fails, each alone, so that only the one to blame has an error."""
     try:
-        with torch.inference_mode():
-            boxes, scores, points = nets.detect(np.stack(pictures), landmarks=True)
-    except (RuntimeError, IndexError) as error:  # a proposal wholly outside its picture upsets the cascade's indices
+        found = nets.detect(pictures, [_smallest(picture.shape) for picture in pictures])
+    except RuntimeError as error:  # torch's, for want of memory too
         if len(pictures) == 1:
             return [Detections(error=f"the face detector failed: {error}")]
         return [detections for picture in pictures for detections in _detect(nets, [picture])]
-    return [
-        Detections() if boxes[i] is None else _faces(pictures[i], boxes[i], scores[i], points[i])
-        for i in range(len(pictures))
-    ]
+    return [_faces(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
 
 
-def _faces(picture: Image, boxes: np.ndarray, scores: np.ndarray, points: np.ndarray) -> Detections:
-    height, width = picture.shape[:2]
-    sides = np.array([width, height], np.float64)
+def _faces(picture: Image, found: "Found") -> Detections:
+    sides = np.array(picture.shape[1::-1], np.float64)
     faces = []
-    for corners, score, marks in zip(
-        boxes.astype(np.float64), scores.astype(np.float64), points.astype(np.float64), strict=True
-    ):
-        x0, y0, x1, y1 = np.clip((corners.reshape(2, 2) / sides).ravel(), 0, 1).tolist()
+    for corners, score, marks in zip(found.boxes, found.scores.tolist(), found.points, strict=True):
+        x0, y0, x1, y1 = np.clip(corners / np.tile(sides, 2), 0, 1).tolist()
         box: Box = (x0, y0, x1, y1)
         if x0 < x1 and y0 < y1 and np.isfinite(corners).all() and np.isfinite(marks).all():
             landmarks = tuple((float(x), float(y)) for x, y in marks / sides)
