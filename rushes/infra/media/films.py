@@ -13,6 +13,7 @@ from typing import Final
 from rushes.infra.media.film_pictures import KeptFrame
 from rushes.infra.media.film_planes import FeatureReader
 from rushes.infra.media.film_reader import FilmReader, TimedFrame
+from rushes.infra.media.film_sharpness import clearness
 from rushes.infra.media.jpeg import make_picture
 from rushes.infra.media.messages import FilmEnded, FilmJob, FilmOpened, NextShot, Progress, ResumePoint, Send, ShotFound
 from rushes.infra.media.sniff import SNIFF_BYTES, sniff
@@ -97,7 +98,7 @@ class _Shot:
         self.begin = begin
         self.meter = MotionMeter()
         self.transitions: list[TransitionSpan] = []
-        self.frames = KeyframeReservoir[KeptFrame]()
+        self.frames = KeyframeReservoir[KeptFrame](lambda kept: clearness(kept.frame))
         self.pictures = _PictureMaker(limits, send)
 
     def clear_us(self, end_us: int) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Which frames stand for a shot, kept in bounded memory while its end is not known yet.
 
 A static shot is told by its middle, a dynamic one by start, middle and end (each a little inside, where the last
-shot's ghosts and the blur of the cut are gone), a long take by one more every 10 s. Black frames are chosen only where
-there is nothing else.
+shot's ghosts and the blur of the cut are gone), a long take by one more every 10 s. Of the frames near such a place the
+best is taken. Black frames are chosen only where there is nothing else.
 """
 
 from collections import deque
@@ -26,8 +26,23 @@ INSIDE_PART: Final = 8
 EDGE_STEP_US: Final = 80_000
 """Step between the frames kept near start and end: what is wanted lies within 40 ms, and nine are held."""
 
+EDGE_REACH_US: Final = 2 * EDGE_STEP_US
+"""How far from their places start and end may be taken."""
+
 LONG_TAKE_STEP_US: Final = 10_000_000
 """A long take gives one more frame every 10 s."""
+
+LONG_TAKE_FRAMES: Final = 3
+LONG_TAKE_APART_US: Final = 200_000
+"""Frames kept for each of these, and the time between them: a blink or a jolt of the camera is over after .4 s."""
+
+NEAR_PART: Final = 6
+"""How far from its place a middle may be taken: this part of the shot, so that it stays in the middle third. Two to
+five of the frames kept lie there."""
+
+BETTER: Final = 1.15
+"""By how much a frame must be better than the one nearest to the place to be taken for it: below, a change of place
+would follow noise."""
 
 CLOSE_US: Final = 1_000_000
 """A long take's extra frame is left out within this of another keyframe: it would show the same."""
@@ -51,14 +66,18 @@ class Pick(Generic[F]):
 
 
 class KeyframeReservoir(Generic[F]):
-    """Frames of one shot in order in, keyframes out; at most 31 pictures are held for a shot of a minute."""
+    """Frames of one shot in order in, keyframes out; at most 41 pictures are held for a shot of a minute.
 
-    def __init__(self) -> None:
+    `quality` of a frame kept, any scale of 0 and more; asked only of frames near a place, when the shot is over.
+    """
+
+    def __init__(self, quality: Callable[[F], float] = lambda _: 0.0) -> None:
+        self._quality = quality
         self._light = _Grid[F](GRID_SLOTS)
         self._dark = _Grid[F](4)
         self._early: list[Candidate[F]] = []
         self._late: deque[Candidate[F]] = deque()
-        self._long: list[Candidate[F]] = []
+        self._long: list[list[Candidate[F]]] = []
         self._shot_start_us: int | None = None
         self._light_us = (0, 0)
 
@@ -80,8 +99,7 @@ class KeyframeReservoir(Generic[F]):
         self._light.push(candidate)
         self._push_early(time_us, candidate)
         self._push_late(time_us, candidate)
-        if time_us >= self._shot_start_us + (len(self._long) + 1) * LONG_TAKE_STEP_US:
-            self._long.append(candidate())
+        self._push_long(time_us, time_us - self._shot_start_us, candidate)
 
     def pick(self, end_us: int, *, dynamic: bool, clear_us: tuple[int, int] | None = None) -> list[Pick[F]]:
         """The shot's keyframes in order of time; `end_us` is where the next shot starts. At least one, if any came.
@@ -99,6 +117,7 @@ class KeyframeReservoir(Generic[F]):
         first_us, last_us = self._light_us
         if clear:
             held, first_us, last_us = clear, max(first_us, from_us), min(last_us, until_us)
+        near_us = (last_us - first_us) // NEAR_PART
         wanted: list[tuple[FrameReason, int]] = [("middle" if dynamic else "static", (first_us + last_us) // 2)]
         if dynamic:
             inside_us = min(INSIDE_US, (last_us - first_us) // INSIDE_PART)
@@ -106,14 +125,34 @@ class KeyframeReservoir(Generic[F]):
         picks: list[Pick[F]] = []
         for why, time_us in wanted:
             if held:
-                picks.append(Pick(why, held.pop(_nearest(held.values(), time_us).index)))
-        for extra in self._long:
+                reach_us = min(EDGE_REACH_US, near_us) if why in {"start", "end"} else near_us
+                picks.append(Pick(why, held.pop(self._best(held.values(), time_us, reach_us).index)))
+        for extras in self._long:
+            extra = self._best(extras, extras[0].time_us, LONG_TAKE_FRAMES * LONG_TAKE_APART_US)
             if clear and not from_us <= extra.time_us < until_us:
                 continue
             others = [pick.candidate.time_us for pick in picks] + [end_us]
             if all(abs(extra.time_us - other) >= CLOSE_US for other in others):
                 picks.append(Pick("long_take", extra))
         return sorted(picks, key=lambda pick: pick.candidate.time_us)
+
+    def _best(self, candidates: Iterable[Candidate[F]], time_us: int, reach_us: int) -> Candidate[F]:
+        """The candidate nearest to a time, or a clearly better one within reach of it."""
+        near = sorted(candidates, key=lambda kept: (abs(kept.time_us - time_us), kept.index))
+        qualities = [self._quality(kept.picture) for kept in near if abs(kept.time_us - time_us) <= reach_us]
+        if not qualities or max(qualities) < BETTER * qualities[0]:
+            return near[0]
+        return near[qualities.index(max(qualities))]
+
+    def _push_long(self, time_us: int, age_us: int, candidate: Callable[[], Candidate[F]]) -> None:
+        if age_us >= (len(self._long) + 1) * LONG_TAKE_STEP_US:
+            self._long.append([candidate()])
+        elif (
+            self._long
+            and len(self._long[-1]) < LONG_TAKE_FRAMES
+            and time_us >= self._long[-1][-1].time_us + LONG_TAKE_APART_US
+        ):
+            self._long[-1].append(candidate())
 
     def _push_early(self, time_us: int, candidate: Callable[[], Candidate[F]]) -> None:
         within = time_us <= self._light_us[0] + INSIDE_US + EDGE_STEP_US

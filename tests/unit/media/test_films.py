@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,7 @@ from rushes.infra.media.film_reader import FilmReader
 from rushes.infra.media.messages import FilmEnded, FilmOpened, ShotFound
 from rushes.infra.settings import DecodeLimits
 from rushes.schemas.errors import DamagedMedia, LimitExceeded, UnsupportedMedia
+from tests.making_cards import card, clapper, color_bars
 from tests.making_media import claim_duration, claim_duration_mkv, fade, pan, scene, still, write_film, write_sound
 
 
@@ -303,3 +305,21 @@ def test_near_duplicates_and_black_frames_are_flagged(decoder, tmp_path):
     told = Told(decoder, film, wanted_us=(200_000,))
     flags = [p.figures.flags for p in told.pictures]
     assert flags == [(), ("near_duplicate",), ("black",)]
+
+
+def test_a_keyframe_is_taken_beside_a_blurred_middle(decoder, tmp_path):
+    place = np.clip(scene(1) + np.random.default_rng(1).normal(0, 20, (90, 160, 3)), 0, 255).astype(np.uint8)
+    blurred = cv2.GaussianBlur(place, (0, 0), 3)
+    film = write_film(tmp_path / "film.mp4", [*still(place, 40), *still(blurred, 20), *still(place, 40)])
+    (told,) = Told(decoder, film).pictures
+    assert told.figures.why == "static"
+    assert not 40 <= told.figures.frame_index < 60
+    assert 100 / 3 <= told.figures.frame_index < 200 / 3
+
+
+def test_bars_clapper_and_card_at_the_head_of_a_film_are_flagged(decoder, tmp_path):
+    place = scene(1, 360, 640)
+    heads = (color_bars("smptebars"), card(1), clapper(101, place), place)
+    film = write_film(tmp_path / "film.mp4", [picture for head in heads for picture in still(head, 20)])
+    flags = [picture.figures.flags for picture in Told(decoder, film).pictures]
+    assert flags == [("color_bars",), ("slate",), ("slate",), ()]

@@ -1,5 +1,7 @@
 """Which frames stand for a shot, and that few are held while it runs."""
 
+from itertools import chain
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,9 @@ from rushes.processors.shots.keyframes import KeyframeReservoir, Pick
 RATE_US = 40_000
 
 
-def fill(frames: int, *, black=lambda _: False, frame_us: int = RATE_US):
+def fill(frames: int, *, black=lambda _: False, frame_us: int = RATE_US, quality=lambda _: 0.0):
     held: list[int] = []
-    reservoir: KeyframeReservoir[int] = KeyframeReservoir()
+    reservoir: KeyframeReservoir[int] = KeyframeReservoir(quality)
     for i in range(frames):
         reservoir.push(i, i * frame_us, black=black(i), picture=lambda i=i: held.append(i) or i)
     return reservoir, held
@@ -60,8 +62,30 @@ def test_short_shots_give_what_they_have_and_nothing_twice(frames: int):
 
 def test_memory_is_bounded_however_many_frames_a_shot_has():
     reservoir, _ = fill(60 * 240, frame_us=1_000_000 // 240)
-    held = {*reservoir._light.kept, *reservoir._early, *reservoir._late, *reservoir._long}
-    assert len(held) <= 31
+    held = {*reservoir._light.kept, *reservoir._early, *reservoir._late, *chain(*reservoir._long)}
+    assert len(held) <= 41
+
+
+def test_a_blurred_frame_gives_way_to_a_clear_one_beside_it():
+    nearest = {index for _, index in told(fill(200)[0].pick(200 * RATE_US, dynamic=True))}
+    reservoir, _ = fill(200, quality=lambda index: 1.0 if index in nearest else 2.0)
+    chosen = told(reservoir.pick(200 * RATE_US, dynamic=True))
+    assert [why for why, _ in chosen] == ["start", "middle", "end"]
+    assert nearest.isdisjoint(index for _, index in chosen)
+    for (_, index), place in zip(chosen, sorted(nearest), strict=True):
+        assert abs(index - place) <= 200 / 6
+
+
+def test_hardly_better_frames_do_not_move_a_keyframe():
+    plain = told(fill(200)[0].pick(200 * RATE_US, dynamic=True))
+    reservoir, _ = fill(200, quality=lambda index: 1.0 + index / 2000)
+    assert told(reservoir.pick(200 * RATE_US, dynamic=True)) == plain
+
+
+def test_a_long_takes_extra_frames_avoid_the_blurred_one_too():
+    reservoir, _ = fill(25 * 25, quality=lambda index: float(index != 250))
+    extras = [index for why, index in told(reservoir.pick(25 * 25 * RATE_US, dynamic=False)) if why == "long_take"]
+    assert extras[0] in {255, 260}
 
 
 @given(st.integers(1, 400), st.booleans(), st.integers(0, 399))
