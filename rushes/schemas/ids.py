@@ -63,6 +63,11 @@ def shot_id(library_id: LibraryId, media_id: MediaId, version: int, start_us: in
     return ShotId(derive("shot", library_id, media_id, version, start_us))
 
 
+def span_id(library_id: LibraryId, folder: str, name: str) -> str:
+    """Id of a recording in several files: they lie in one folder and share a part of their names."""
+    return derive("span", library_id, folder, name)
+
+
 def item_id(library_id: LibraryId, frame: FrameId, kind: str, box: Box | None) -> ItemId:
     """Candidate id of an item: no rank and no model in it. Box None is the whole frame."""
     return ItemId(derive("item", library_id, frame, kind, None if box is None else quantise(box)))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
-from rushes.schemas.event import Event, GridBox, MediaName, Part, TimeUs
+from rushes.schemas.event import Event, GridBox, MediaName, Part, TimeUs, Uuid
 from rushes.schemas.ids import media_key
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -74,6 +74,14 @@ class Timecode(Part):
     drop_frame: bool
 
 
+class Span(Part):
+    """Place of a file in a recording that its camera cut into several."""
+
+    span_id: Uuid = Field(description="The same for all files of the recording.")
+    name: str = Field(description="What the files' names have in common.")
+    index: Annotated[int, Field(ge=1)]
+
+
 class MediaFacts(Part):
     """What the container says of a file. Sizes are those of the displayed picture, after rotation and pixel aspect."""
 
@@ -86,9 +94,15 @@ class MediaFacts(Part):
     frame_rate: Rational | None = None
     time_base: Rational | None = None
     duration_us: TimeUs | None = Field(default=None, description="As the container claims; may be wrong.")
-    color_transfer: str | None = None
+    color_transfer: str | None = Field(default=None, description="FFmpeg's name, or that of a camera's log curve.")
+    display_transform: str | None = Field(
+        default=None,
+        description="What was done to show the pictures on a screen (sRGB), as curve/primaries; null: nothing but the"
+        " colour matrix.",
+    )
     timecode: Timecode | None = None
     reel: str | None = None
     camera: str | None = None
     size_bytes: Annotated[int, Field(ge=0)] | None = None
     captured_at: datetime | None = None
+    span: Span | None = Field(default=None, description="Null where the file's name tells of no such recording.")

@@ -32,7 +32,7 @@ FILE_NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_siz
 
 COLUMNS = [
     "media", "paths", "frame_id", "time_s", "item_id", "kind", "box", "cluster_id", "parent_cluster_id", "decision",
-    "similarity", "model",
+    "similarity", "model", "span",
 ]  # fmt: skip
 
 

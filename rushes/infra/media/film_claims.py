@@ -1,8 +1,10 @@
 """How long a film says it is, before anything of it is decoded."""
 
+import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from av.container import InputContainer
 
@@ -29,22 +31,37 @@ def claimed_s(container: InputContainer, path: Path) -> float:
     return max(claims)
 
 
+def top_level_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Name, place and size (bytes, header included) of an MP4's outermost boxes (ISO/IEC 14496-12, 4.2).
+
+    Ends at what is no box. The caller may read and seek in between.
+    """
+    end, at = file.seek(0, os.SEEK_END), 0
+    for _ in range(BOXES_MAX):
+        if at >= end:
+            return
+        file.seek(at)
+        head = file.read(16)
+        if len(head) < _BOX.size:
+            return
+        size, name = _BOX.unpack_from(head)
+        if size == 1 and len(head) == 16:
+            size = struct.unpack_from(">Q", head, 8)[0]
+        elif size == 0:  # up to the end of the file
+            size = end - at
+        if size < _BOX.size:
+            return
+        yield name, at, size
+        at += size
+
+
 def _movie_header_s(path: Path) -> float:
     """Length in `mvhd`; 0 where there is none, or it says "unknown" (all bits set)."""
     with path.open("rb") as file:
-        for _ in range(BOXES_MAX):
-            at = file.tell()
-            head = file.read(16)
-            if len(head) < _BOX.size:
-                return 0.0
-            size, name = _BOX.unpack_from(head)
-            if size == 1 and len(head) == 16:
-                size = struct.unpack_from(">Q", head, 8)[0]
+        for name, at, _ in top_level_boxes(file):
             if name == b"moov":
-                return _length_in(head[8:] + file.read(120))
-            if size < _BOX.size:
-                return 0.0
-            file.seek(at + size)
+                file.seek(at + _BOX.size)
+                return _length_in(file.read(128))
     return 0.0
 
 

@@ -2,19 +2,15 @@
 
 from datetime import UTC, datetime
 from fractions import Fraction
+from pathlib import Path
 from typing import Final, Literal
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from rushes.infra.media.film_colour import colour_of
 from rushes.schemas.media import MediaFacts, Rational, Timecode
-
-_TRANSFERS: Final = {
-    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 11: "iec61966-2-4",
-    13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67",
-}  # fmt: skip
-"""ISO/IEC 23091-2 transfer characteristics by number."""
 
 _QUARTERS: Final[dict[int, Literal[0, 90, 180, 270]]] = {0: 0, 1: 90, 2: 180, 3: 270}
 _LONGEST_US: Final = 2**62
@@ -29,6 +25,7 @@ def facts_of(container: InputContainer, stream: VideoStream, first: av.VideoFram
         width, height = height, width
     rate = stream.average_rate or stream.guessed_rate
     base = stream.time_base
+    transfer, transform = colour_of(first, tags, Path(container.name) if "mp4" in container.format.name else None)
     return MediaFacts(
         media_kind="video",
         container=container.format.name,
@@ -39,7 +36,8 @@ def facts_of(container: InputContainer, stream: VideoStream, first: av.VideoFram
         frame_rate=Rational(numerator=rate.numerator, denominator=rate.denominator) if rate else None,
         time_base=Rational(numerator=base.numerator, denominator=base.denominator) if base else None,
         duration_us=_claimed_us(container, stream),
-        color_transfer=_TRANSFERS.get(int(first.color_trc)),
+        color_transfer=transfer,
+        display_transform=transform,
         timecode=_timecode(tags.get("timecode")),
         reel=_text(tags.get("reel_name") or tags.get("com.apple.proapps.reel")),
         camera=_camera(tags),

@@ -170,7 +170,9 @@ class _Splitting:
         shot, timed, index = self._shot, frame.timed, frame.index
 
         def keep() -> KeptFrame:
-            return KeptFrame.of(timed.frame, self._reader.aspect, self._limits.keyframe_lines)
+            facts = self._reader.facts
+            transform = facts.display_transform if facts is not None else None
+            return KeptFrame.of(timed.frame, self._reader.aspect, self._limits.keyframe_lines, transform)
 
         shot.meter.push(frame.features, change, timed.time_us)
         shot.frames.push(index, timed.time_us, black=frame.features.black, picture=keep)

@@ -70,6 +70,7 @@ def _live(results: Results) -> Iterable[ItemResult]:
 def _assignment(item: ItemResult, merged: Mapping[str, str]) -> JsonValue:
     assigned = item.assigned
     parent = assigned.parent_cluster_id
+    span = item.facts.span if item.facts is not None else None
     return {
         "media": assigned.media_id,
         "paths": list[JsonValue](sorted(item.paths)),
@@ -83,4 +84,5 @@ def _assignment(item: ItemResult, merged: Mapping[str, str]) -> JsonValue:
         "decision": assigned.decision,
         "similarity": None if assigned.similarity is None else round(assigned.similarity, SIMILARITY_DIGITS) + 0.0,
         "model": assigned.model_id,
+        "span": None if span is None else {"span_id": span.span_id, "name": span.name, "index": span.index},
     }

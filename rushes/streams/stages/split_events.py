@@ -8,11 +8,12 @@ from typing import Final
 from rushes.infra.media.decoder import Picture
 from rushes.infra.media.messages import ShotFound
 from rushes.processors.shots.detector import DETECTOR
+from rushes.processors.spans import span_part
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import InvalidEvent
 from rushes.schemas.event import MAX_EVENT_BYTES
-from rushes.schemas.ids import EventId, LibraryId, MediaId, derive, frame_id, shot_id
-from rushes.schemas.media import MediaFacts, MediaUploaded, ProducerBox
+from rushes.schemas.ids import EventId, LibraryId, MediaId, derive, frame_id, shot_id, span_id
+from rushes.schemas.media import MediaFacts, MediaUploaded, ProducerBox, Span
 from rushes.schemas.shots import Clip, Keyframe, MediaSplit, ShotFigures, ShotSplit
 from rushes.schemas.status import MediaStatus, StatusCounters, StatusState
 from rushes.streams.stage import Output
@@ -83,7 +84,15 @@ def keyframe(version: Version, folder: MediaFolder, picture: Picture) -> Keyfram
 def facts_of(version: Version, decoded: MediaFacts, size_bytes: int) -> MediaFacts:
     """What is known of the file; what the producer says of its time goes before what the file says."""
     captured_at = version.upload.captured_at or decoded.captured_at
-    return decoded.model_copy(update={"size_bytes": size_bytes, "captured_at": captured_at})
+    span = _span_of(version) if decoded.media_kind == "video" else None
+    return decoded.model_copy(update={"size_bytes": size_bytes, "captured_at": captured_at, "span": span})
+
+
+def _span_of(version: Version) -> Span | None:
+    part = span_part(version.upload.uri)
+    if part is None:
+        return None
+    return Span(span_id=span_id(version.library_id, part.folder, part.name), name=part.name, index=part.index)
 
 
 def photo_shot(version: Version, facts: MediaFacts, frame: Keyframe) -> ShotSplit:
