@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.preprocessing import Preprocessing, prepared, read_preprocessing
-from rushes.processors.embedding.protocol import Image, Template, Vectors, unit_rows
+from rushes.processors.embedding.preprocessing import Preprocessing, prepared, read_preprocessing, reduction
+from rushes.processors.embedding.protocol import Image, Prepared, Reduction, Template, Vectors, unit_rows
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import ModelId
 
@@ -82,12 +82,25 @@ class OnnxEmbedder:
         self._loaded = None
 
     def embed(self, images: Sequence[Image]) -> Vectors:
+        return self.forward([self.prepare(image) for image in images])
+
+    def prepare(self, image: Image) -> Prepared:
+        """(3, h, w) or (h, w, 3), as the model takes it, in the model's dtype."""
         model = self._ready()
-        if not images:
+        numbers = prepared(image, self._how, model.size)
+        laid_out = numbers.transpose(2, 0, 1) if model.channels_first else numbers
+        return np.ascontiguousarray(laid_out, dtype=model.dtype)
+
+    def forward(self, prepared: Sequence[Prepared]) -> Vectors:
+        model = self._ready()
+        if not prepared:
             return np.empty((0, model.dim), np.float32)
         step = model.fixed_batch or self._batch
-        rows = [_run(model, self._how, images[start : start + step]) for start in range(0, len(images), step)]
+        rows = [_run(model, prepared[start : start + step]) for start in range(0, len(prepared), step)]
         return unit_rows(np.concatenate(rows))
+
+    def reduction(self, height: int, width: int) -> Reduction:
+        return reduction(height, width, self._ready().size, self._how.fit)
 
     def _ready(self) -> _Loaded:
         if self._loaded is None:
@@ -183,14 +196,11 @@ def _vector_output(
     )
 
 
-def _run(model: _Loaded, how: Preprocessing, images: Sequence[Image]) -> NDArray[np.floating]:
+def _run(model: _Loaded, prepared: Sequence[Prepared]) -> NDArray[np.floating]:
     """(n, d), not normalised. A fixed batch is filled up with blanks, whose rows are dropped."""
-    stack = np.stack([prepared(image, how, model.size) for image in images])
-    if model.channels_first:
-        stack = stack.transpose(0, 3, 1, 2)
-    if model.fixed_batch is not None and len(images) < model.fixed_batch:
-        blanks = np.zeros((model.fixed_batch - len(images), *stack.shape[1:]), stack.dtype)
+    stack = np.stack(prepared)
+    if model.fixed_batch is not None and len(prepared) < model.fixed_batch:
+        blanks = np.zeros((model.fixed_batch - len(prepared), *stack.shape[1:]), stack.dtype)
         stack = np.concatenate([stack, blanks])
-    feed = {model.input_name: np.ascontiguousarray(stack, dtype=model.dtype)}
-    rows: NDArray[np.floating] = model.session.run([model.output_name], feed)[0]
-    return rows[: len(images)].reshape(len(images), model.dim)
+    rows: NDArray[np.floating] = model.session.run([model.output_name], {model.input_name: stack})[0]
+    return rows[: len(prepared)].reshape(len(prepared), model.dim)

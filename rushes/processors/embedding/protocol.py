@@ -1,7 +1,7 @@
 """What turns pictures into vectors, whatever model stands behind it."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,12 @@ Image = NDArray[np.uint8]
 
 Vectors = NDArray[np.float32]
 """(n, d) float32, unit rows; a row of NaN where the model gave no direction (all zero or not finite)."""
+
+Prepared = NDArray[np.generic]
+"""A picture in the model's own numbers, any shape and dtype: whatever `forward` takes."""
+
+Reduction = Literal[1, 2, 4, 8]
+"""By how much a JPEG is decoded smaller: what its transform allows for less work."""
 
 Template = tuple[tuple[float, float], ...]
 """Where an aligned crop has its landmarks: left eye, right eye, nose, left and right corner of the mouth (left as seen
@@ -62,6 +68,28 @@ class Embedder(Protocol):
 
     def embed(self, images: Sequence[Image]) -> Vectors:
         """One row per picture; no pictures give (0, d)."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """What an Embedder may offer besides: to make its pictures ready in other threads than the model's, smaller.
+
+    `embed(images)` equals `forward([prepare(image) for image in images])`. `prepare` and `reduction` may be called
+    from several threads at once, beside `forward`.
+    """
+
+    def prepare(self, image: Image) -> Prepared:
+        """The model's numbers of one picture, in memory of their own: the picture can be let go. May load the model."""
+        ...
+
+    def forward(self, prepared: Sequence[Prepared]) -> Vectors:
+        """One row per picture; none give (0, d)."""
+        ...
+
+    def reduction(self, height: int, width: int) -> Reduction:
+        """By how much a JPEG of this size may be decoded smaller for `prepare`, its vector staying within cosine .999
+        of that of the whole picture; see `preprocessing.reduction`. May load the model."""
         ...
 
 

@@ -12,12 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.protocol import Image, Vectors, unit_rows
+from rushes.processors.embedding.preprocessing import reduction
+from rushes.processors.embedding.protocol import Image, Prepared, Reduction, Vectors, unit_rows
 from rushes.processors.embedding.signed_features import Plane, faded_unit, joined, orientation_energy
 from rushes.schemas.ids import ModelId
 
 SIDE: Final = 128
 """Pixels: details finer than 1/128 of the picture belong to people and codecs, not to the place."""
+
+REDUCED_MARGIN: Final = 2.0
+"""Pixels that a reduced decode leaves for each of SIDE: cosines from .9996 (measured; .9987 at 1.5)."""
 
 COLOUR_SIDE: Final = 64
 LIGHTNESS_BINS: Final = 6
@@ -55,9 +59,19 @@ class SceneDescriptor:
         """Nothing to give back."""
 
     def embed(self, images: Sequence[Image]) -> Vectors:
-        if not images:
+        return self.forward([self.prepare(image) for image in images])
+
+    def prepare(self, image: Image) -> Prepared:
+        """All of the work: (536,) float64, not normalised."""
+        return _describe(image)
+
+    def forward(self, prepared: Sequence[Prepared]) -> Vectors:
+        if not prepared:
             return np.empty((0, self.dim), np.float32)
-        return unit_rows(np.stack([_describe(image) for image in images]))
+        return unit_rows(np.stack(prepared).astype(np.float64))
+
+    def reduction(self, height: int, width: int) -> Reduction:
+        return reduction(height, width, (SIDE, SIDE), "squash", REDUCED_MARGIN)
 
 
 def _describe(image: Image) -> NDArray[np.float64]:
