@@ -80,9 +80,11 @@ class MediaDecoder:
                 deaths.count(death)
 
     def film(
-        self, path: Path, resume: ResumePoint | None = None, wanted_us: tuple[int, ...] = ()
+        self, path: Path, resume: ResumePoint | None = None, wanted_us: tuple[int, ...] = (), *, pictures: bool = True
     ) -> Generator[FilmPart, None, None]:
         """A film from `resume` (default: its start) on. `wanted_us`: times whose frames come as anchors.
+
+        Without `pictures`, shots tell the places of their keyframes, and no picture comes.
 
         Raises UnsupportedMedia, DamagedMedia, LimitExceeded, CrashedRepeatedly; what came before is sound.
         """
@@ -90,7 +92,7 @@ class MediaDecoder:
         opened = False
         while True:
             try:
-                job = FilmJob(quoted_path=quoted(path), resume=resume, wanted_us=wanted_us)
+                job = FilmJob(quoted_path=quoted(path), resume=resume, wanted_us=wanted_us, pictures=pictures)
                 with closing(self._pool.run(job)) as replies:
                     for reply, payload in replies:
                         match reply:

@@ -15,7 +15,7 @@ from rushes.infra.media.film_planes import FeatureReader
 from rushes.infra.media.film_reader import FilmReader, TimedFrame
 from rushes.infra.media.film_sharpness import clearness
 from rushes.infra.media.jpeg import make_picture
-from rushes.infra.media.messages import FilmEnded, FilmJob, FilmOpened, NextShot, Progress, ResumePoint, Send, ShotFound
+from rushes.infra.media.messages import FilmEnded, FilmJob, FilmOpened, KeyframePlace, NextShot, Progress, ResumePoint, Send, ShotFound
 from rushes.infra.media.sniff import SNIFF_BYTES, sniff
 from rushes.infra.settings import DecodeLimits
 from rushes.processors.shots.detector import Boundary, ShotDetector, Verdict
@@ -121,6 +121,7 @@ class _Splitting:
     ) -> None:
         self._limits = limits
         self._send = send
+        self._pictures = job.pictures
         self._compressor = compressor
         self._from = job.resume or ResumePoint(shot=NextShot(), origin_pts=None)
         self._wanted = deque(sorted(set(job.wanted_us)))
@@ -202,11 +203,15 @@ class _Splitting:
             transitions=tuple(shot.transitions),
             dynamic=shot.meter.dynamic,
             motion=round(shot.meter.motion, 5),
+            keyframes=tuple(
+                KeyframePlace(frame_index=pick.candidate.index, time_us=pick.candidate.time_us, why=pick.why)
+                for pick in picks
+            ),
             resume=None if following is None else self._resume_at(following, skips),
         )
 
         def finish() -> None:
-            for pick in picks:
+            for pick in picks if self._pictures else ():
                 at = pick.candidate
                 shot.pictures.make(at.picture, pick.why, at.index, at.time_us)
             self._send(message, b"")

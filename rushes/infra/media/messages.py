@@ -83,12 +83,14 @@ class PhotoJob(_FileJob):
 class FilmJob(_FileJob):
     """Split a film: `FilmOpened`, then pictures, shots and progress, then `FilmEnded`.
 
-    `wanted_us`: times whose frames are sent too, as anchors.
+    `wanted_us`: times whose frames are sent too, as anchors. `pictures`: whether keyframes are compressed and sent;
+    without them only their places are told.
     """
 
     type: Literal["FilmJob"] = "FilmJob"
     resume: ResumePoint | None = None
     wanted_us: tuple[TimeUs, ...] = ()
+    pictures: bool = True
 
 
 Job = Annotated[PhotoJob | FilmJob, Field(discriminator="type")]
@@ -136,6 +138,14 @@ class Progress(Message):
     frames: Annotated[int, Field(ge=0)]
 
 
+class KeyframePlace(Message):
+    """Where a keyframe stands in its film, and why it was chosen."""
+
+    frame_index: Annotated[int, Field(ge=0)]
+    time_us: TimeUs
+    why: FrameReason
+
+
 class ShotFound(Message):
     """A shot has ended; its pictures came before. `resume`: where to go on behind it, None at the film's end."""
 
@@ -147,6 +157,7 @@ class ShotFound(Message):
     transitions: tuple[TransitionSpan, ...] = ()
     dynamic: bool
     motion: float
+    keyframes: tuple[KeyframePlace, ...] = ()
     resume: ResumePoint | None
 
 

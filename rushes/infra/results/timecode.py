@@ -7,12 +7,35 @@ not a tenth.
 import re
 from fractions import Fraction
 
-from rushes.schemas.media import MediaFacts, Timecode
+from rushes.schemas.media import MediaFacts
 
 _START = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})[:;.](\d{2,3})")
 _DROP_RATES = {30: 2, 60: 4}
 """Numbers dropped a minute, by the rounded frame rate."""
 _DAY_HOURS = 24
+
+
+class FrameCodes:
+    """Time codes of one film at its own rate; without a rate, seconds.
+
+    `first`: the code of time 0 in the place of the film's own, written with colons; it is counted as the film counts.
+    """
+
+    def __init__(self, facts: MediaFacts | None, first: str | None = None) -> None:
+        rate = facts.frame_rate if facts is not None else None
+        self._rate = Fraction(rate.numerator, rate.denominator) if rate is not None and rate.numerator > 0 else None
+        self._nominal = max(round(self._rate), 1) if self._rate is not None else 1
+        start = facts.timecode if facts is not None else None
+        self.drop = start is not None and start.drop_frame and self._rate is not None and self._nominal in _DROP_RATES
+        text = first if first is not None else start.text if start is not None else None
+        self._first = _first_frame(text, self._nominal, drop=self.drop)
+
+    def label(self, time_us: int) -> str:
+        """The code of a time since the film's first frame, microseconds."""
+        if self._rate is None:
+            return f"{time_us / 1_000_000:.3f} s"
+        frame = round(time_us * self._rate / 1_000_000)
+        return _format(frame + self._first, self._nominal, drop=self.drop)
 
 
 def time_label(time_us: int | None, facts: MediaFacts | None) -> str:
@@ -23,21 +46,12 @@ def time_label(time_us: int | None, facts: MediaFacts | None) -> str:
     >>> time_label(2_500_000, None)
     '2.500 s'
     """
-    if time_us is None:
-        return "photo"
-    rate = facts.frame_rate if facts is not None else None
-    if rate is None or rate.numerator <= 0:
-        return f"{time_us / 1_000_000:.3f} s"
-    frame = round(Fraction(time_us * rate.numerator, 1_000_000 * rate.denominator))
-    nominal = max(round(Fraction(rate.numerator, rate.denominator)), 1)
-    start = facts.timecode if facts is not None else None
-    drop = start is not None and start.drop_frame and nominal in _DROP_RATES
-    return _format(frame + _first_frame(start, nominal, drop=drop), nominal, drop=drop)
+    return "photo" if time_us is None else FrameCodes(facts).label(time_us)
 
 
-def _first_frame(start: Timecode | None, nominal: int, *, drop: bool) -> int:
+def _first_frame(start: str | None, nominal: int, *, drop: bool) -> int:
     """Frames from 00:00:00:00 to the start time code; an unreadable one counts as zero."""
-    found = _START.fullmatch(start.text.strip()) if start is not None else None
+    found = _START.fullmatch(start.strip()) if start is not None else None
     if found is None:
         return 0
     hours, minutes, seconds, frames = (int(part) for part in found.groups())
