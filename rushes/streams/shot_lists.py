@@ -57,32 +57,37 @@ def _shots_of(
 ) -> ShotList | str:
     if not path.is_file():
         return "expected a file, found a folder" if path.is_dir() else "there is no such file"
+    try:
+        path.open("rb").close()
+        return _read(path, name, decoder, watcher, thumbnails)
+    except PermanentError as error:
+        return str(error)
+    except OSError as error:
+        return f"the file can't be read: {error.strerror or error}"
+
+
+def _read(path: Path, name: str, decoder: MediaDecoder, watcher: Watcher, thumbnails: Path | None) -> ShotList:
     facts: MediaFacts | None = None
     shots: list[ShotFound] = []
     pictures: list[Picture] = []
-    try:
-        for part in decoder.film(path, pictures=thumbnails is not None):
-            match part:
-                case FilmOpened():
-                    facts = part.facts
-                case Progress():
-                    watcher.progress(path, part.frames, _share(part.time_us, facts))
-                case Picture():
-                    pictures.append(part)
-                case ShotFound():
-                    shots.append(part)
-                    if thumbnails is not None:
-                        _write_thumbnails(thumbnails, f"{name}-shot-{len(shots):04d}", pictures)
-                    pictures = []
-                case FilmEnded():
-                    assert facts is not None
-                    return ShotList(str(path), facts, tuple(shots), part)
-                case _:
-                    assert_never(part)
-    except PermanentError as error:
-        return str(error)
-    except PermissionError as error:
-        return f"the file can't be read: {error.strerror}"
+    for part in decoder.film(path, pictures=thumbnails is not None):
+        match part:
+            case FilmOpened():
+                facts = part.facts
+            case Progress():
+                watcher.progress(path, part.frames, _share(part.time_us, facts))
+            case Picture():
+                pictures.append(part)
+            case ShotFound():
+                shots.append(part)
+                if thumbnails is not None:
+                    _write_thumbnails(thumbnails, f"{name}-shot-{len(shots):04d}", pictures)
+                pictures = []
+            case FilmEnded():
+                assert facts is not None
+                return ShotList(str(path), facts, tuple(shots), part)
+            case _:
+                assert_never(part)
     raise AssertionError("a film's decoding ends with FilmEnded or an error")
 
 

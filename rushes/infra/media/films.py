@@ -15,7 +15,17 @@ from rushes.infra.media.film_planes import FeatureReader
 from rushes.infra.media.film_reader import FilmReader, TimedFrame
 from rushes.infra.media.film_sharpness import clearness
 from rushes.infra.media.jpeg import make_picture
-from rushes.infra.media.messages import FilmEnded, FilmJob, FilmOpened, KeyframePlace, NextShot, Progress, ResumePoint, Send, ShotFound
+from rushes.infra.media.messages import (
+    FilmEnded,
+    FilmJob,
+    FilmOpened,
+    KeyframePlace,
+    NextShot,
+    Progress,
+    ResumePoint,
+    Send,
+    ShotFound,
+)
 from rushes.infra.media.sniff import SNIFF_BYTES, sniff
 from rushes.infra.settings import DecodeLimits
 from rushes.processors.shots.detector import Boundary, ShotDetector, Verdict

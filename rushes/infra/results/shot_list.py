@@ -106,9 +106,7 @@ def shot_list_edl(found: ShotList) -> str:
     name = PurePath(found.file).name.encode("ascii", "replace").decode()
     lines = [f"TITLE: {name}", f"FCM: {'DROP FRAME' if source.drop else 'NON-DROP FRAME'}", ""]
     for number, (start_us, end_us) in enumerate(_takes(found.shots), start=1):
-        times = " ".join(
-            (source.label(start_us), source.label(end_us), record.label(start_us), record.label(end_us))
-        )
+        times = " ".join((source.label(start_us), source.label(end_us), record.label(start_us), record.label(end_us)))
         lines += [f"{number:03d}  {reel:<8} V     C        {times}", f"* FROM CLIP NAME: {name}"]
     return "\n".join(lines) + "\n"
 
@@ -122,7 +120,7 @@ def _shot_json(shot: ShotFound) -> JsonValue:
         "transition_in": shot.begin.transition_in,
         "score": shot.begin.score,
         "threshold": shot.begin.threshold,
-        "kind": "dynamic" if shot.dynamic else "static",
+        "dynamic": shot.dynamic,
         "motion": shot.motion,
         "keyframes": [
             {"frame": place.frame_index, "time_s": _seconds(place.time_us), "why": place.why}
@@ -132,9 +130,15 @@ def _shot_json(shot: ShotFound) -> JsonValue:
 
 
 def _gradual_transitions(shots: Iterable[ShotFound]) -> Iterator[tuple[int, int, str]]:
+    """Start, end (exclusive) and kind. A fade that was seen only by the black it left has no length."""
+    known_until = 0
     for shot in shots:
-        if shot.begin.transition_in in {"fade", "dissolve"}:
-            yield shot.begin.start_frame, shot.begin.start_frame, shot.begin.transition_in
+        begin = shot.begin
+        if begin.transition_in in {"fade", "dissolve"} and not shot.transitions and known_until < begin.start_frame:
+            yield begin.start_frame, begin.start_frame, begin.transition_in
+        for span in shot.transitions:
+            known_until = span.end_frame
+            yield span.start_frame, span.end_frame, span.kind
 
 
 def _takes(shots: Sequence[ShotFound]) -> list[tuple[int, int]]:

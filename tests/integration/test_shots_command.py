@@ -1,0 +1,57 @@
+"""`rushes shots` as a person types it."""
+
+import json
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.making_media import scene, still, write_film
+from tests.run_rig import rushes, start
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    for name, seeds in (("a", (1, 2)), ("b", (3, 4, 5))):
+        write_film(folder / f"{name}.mp4", (p for seed in seeds for p in still(scene(seed), 20)))
+    (folder / "text.mp4").write_text("no film")
+    return folder
+
+
+def test_films_come_as_json_in_their_order_and_bad_ones_in_words(films):
+    paths = [films / "b.mp4", films / "missing.mp4", films / "text.mp4", films / "a.mp4"]
+    ended = rushes("shots", "--json", *paths)
+    documents = [json.loads(line) for line in ended.out.splitlines()]
+    assert [(doc["file"], doc["cuts"]) for doc in documents] == [(str(paths[0]), [20, 40]), (str(paths[3]), [20])]
+    assert ended.code == 1
+    assert f"{paths[1]}: there is no such file" in ended.err
+    assert f"{paths[2]}: expected a photo or film" in ended.err
+
+
+def test_a_table_and_thumbnails_named_by_shot(films, tmp_path):
+    ended = rushes("shots", films / "a.mp4", "--thumbnails", tmp_path / "new" / "thumbs")
+    assert ended.code == 0
+    assert "2 shots, 40 frames, 25 frames/s" in ended.out
+    assert sorted(p.name for p in (tmp_path / "new" / "thumbs").iterdir()) == ["a-shot-0001-1.jpg", "a-shot-0002-1.jpg"]
+
+
+def test_what_it_does_not_do_is_said(films):
+    for arguments in (("--csv", "--edl", films / "a.mp4"), ("--csv", films / "a.mp4", films / "b.mp4"), ()):
+        ended = rushes("shots", *arguments)
+        assert ended.code == 2
+        assert "Traceback" not in ended.screen
+
+
+def test_ctrl_c_ends_it_and_its_decoder(tmp_path):
+    film = write_film(tmp_path / "long.mp4", still(scene(1, 720, 1280), 40))
+    process = start("shots", "--json", *[film] * 400)
+    children: list[psutil.Process] = []
+    deadline_s = time.monotonic() + 60
+    while not children and time.monotonic() < deadline_s:
+        children = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    gone, alive = psutil.wait_procs(children, timeout=30)
+    assert (len(gone) > 0, alive) == (True, [])
