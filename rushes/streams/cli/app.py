@@ -8,7 +8,7 @@ from typing import Final
 import typer
 
 from rushes.schemas.errors import ConfigurationError, DependencyUnavailable, RushesError
-from rushes.streams.cli import bus, documents, feedback, folder, replay, shots, topics, worker
+from rushes.streams.cli import bus, documents, feedback, folder, quality, replay, shots, topics, worker
 
 USAGE: Final = 2
 """A setting or argument is wrong."""
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command("demo")(folder.demo)
 app.command("run")(folder.run)
 app.command("shots")(shots.shots)
+app.command("quality")(quality.quality)
 app.add_typer(feedback.app, name="feedback")
 app.command("upload")(bus.upload)
 app.command("delete")(bus.delete)
