@@ -1,5 +1,6 @@
 """Prometheus metrics of the workers."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -44,6 +45,17 @@ class Metrics:
         self.state: Final = Gauge(
             "rushes_stage_state", "1 for the state the stage is in.", ("stage", "state"), registry=self.registry
         )
+        self.models: Final = Gauge(
+            "rushes_model_info",
+            "1 for each model that looks at pictures. `fallback`: the model that it stands in for, empty where none.",
+            ("kind", "model", "weak", "fallback"), registry=self.registry,
+        )  # fmt: skip
+
+    def set_models(self, kinds: Mapping[str, tuple[str, bool]], fallbacks: Mapping[str, str]) -> None:
+        """Which models look, by kind: (model or detector id, weak); and what each fallback stands in for."""
+        self.models.clear()
+        for kind, (model, weak) in kinds.items():
+            self.models.labels(kind, model, str(weak).lower(), fallbacks.get(kind, "")).set(1)
 
     def set_state(self, stage: str, state: str) -> None:
         """Mark one of STATES as the present one."""

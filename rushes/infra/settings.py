@@ -3,10 +3,12 @@
 Example: ``RUSHES_KAFKA__BOOTSTRAP=broker:9092 RUSHES_REDIS__URL=redis://cache:6379/0 rushes worker embed``.
 """
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Positive = Annotated[float, Field(gt=0)]
@@ -89,12 +91,51 @@ class DecodeLimits(Section):
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 90
 
 
+PresetName = Literal["fast", "balanced", "best", "faces", "offline"]
+
+
+def weights_folder() -> Path:
+    """`rushes/models` in the platform's folder for caches."""
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "rushes" / "models"
+
+
 class ModelSettings(Section):
-    scene: str = Field(default="opencv", description="`opencv` (no weights) or `onnx:FILE`.")
-    face: str = Field(default="opencv", description="`opencv` (no weights; weak) or `onnx:FILE`.")
-    face_detector: Literal["mtcnn", "off"] = "mtcnn"
+    """Which models look at the pictures. What is named here wins over the preset; without either, nothing is fetched:
+    plain descriptors, and MTCNN from its package.
+
+    A model is named by its registry name (`rushes models list`), as `FAMILY:WEIGHTS`, or `opencv` (no weights).
+    """
+
+    preset: PresetName | None = None
+    scene: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `opencv` (no weights).")
+    face: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `opencv` (no weights; weak).")
+    face_detector: str | None = Field(default=None, description="`mtcnn`, `yunet`, `yunet:FILE` or `off`.")
+    person_detector: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `off`.")
+    person: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `off`.")
     detector_pixels: PositiveInt = Field(default=1024, description="Longest side of the face detector's input.")
     threads: int = Field(default=0, description="Of the models; 0: all cores.")
+    folder: Path = Field(default_factory=weights_folder, description="Where fetched weights lie.")
+    allow_fallback: bool = Field(
+        default=False, description="Where a preset's weights are missing: go on without them, and say so loudly."
+    )
+    download: bool = Field(default=False, description="Fetch missing weights at start-up instead of failing.")
+    mirror: str | None = Field(
+        default=None, description="Base url of a copy of a weights folder; then the only source."
+    )
+    hub: str = Field(
+        default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co",
+        description="The model hub; also HF_ENDPOINT.",
+    )
+    hub_token: SecretStr | None = Field(
+        default_factory=lambda: SecretStr(os.environ["HF_TOKEN"]) if os.environ.get("HF_TOKEN") else None,
+        description="For gated models; also HF_TOKEN.",
+    )
 
 
 class MetricsSettings(Section):
@@ -122,6 +163,6 @@ class Settings(BaseSettings):
     blobs: BlobSettings = BlobSettings()
     sources: SourceSettings = SourceSettings()
     decode: DecodeLimits = DecodeLimits()
-    models: ModelSettings = ModelSettings()
+    models: ModelSettings = Field(default_factory=ModelSettings)
     metrics: MetricsSettings = MetricsSettings()
     test_data: Path | None = Field(default=None, description="Evaluation data for tests and benchmarks.")

@@ -14,8 +14,11 @@ RushesError
 │   └── AttemptsExhausted          transient in name, but it never passed
 ├── TransientError                 try again after `retry_after_s`
 │   ├── DependencyUnavailable      Kafka, Milvus, a blob store: concerns every event
-│   └── InputUnavailable           the source of this one event does not answer
+│   ├── InputUnavailable           the source of this one event does not answer
+│   └── WeightsUnavailable         the source of a model's weights does not answer
 └── ConfigurationError             the operator must change a setting; ends the process
+    ├── WeightsMissing             a model's weights are not here: fetch them
+    └── WeightsRejected            they are not the bytes that they should be
 
 A message says what was expected, what was found, and what to do. `code` is stable and machine-readable: it is
 what dead letters, `failed.jsonl` and metrics carry.
@@ -118,7 +121,25 @@ class InputUnavailable(TransientError):
     code = "input-unavailable"
 
 
+class WeightsUnavailable(TransientError):
+    """No source of a model's weights answers now. What was fetched so far is kept."""
+
+    code = "weights-unavailable"
+
+
 class ConfigurationError(RushesError):
     """A setting is wrong; the message names it and what it should be."""
 
     code = "configuration"
+
+
+class WeightsMissing(ConfigurationError):
+    """A model's weights are not on this machine; the message says how to get them."""
+
+    code = "weights-missing"
+
+
+class WeightsRejected(ConfigurationError):
+    """Weights that are not the bytes that they should be: changed, damaged, or another file."""
+
+    code = "weights-rejected"

@@ -58,6 +58,8 @@ def run_role(name: str, settings: Settings) -> NoReturn:
     from rushes.infra.kafka.engine import SEND_WITHIN_S, FaustEngine
     from rushes.infra.library_log.kafka import KafkaLibraryLog
 
+    surroundings = system_surroundings()
+
     @cache
     def log() -> LibraryLog:
         return KafkaLibraryLog(settings.kafka, source=f"rushes/{name}")
@@ -69,7 +71,9 @@ def run_role(name: str, settings: Settings) -> NoReturn:
                 stage = split_stage(settings, blobs, resend=False)
                 return Role(stage, (Channel.MEDIA_UPLOADED,), (MediaUploaded, MediaDeleted))
             case "embed":
-                stage = embed_stage(vision_models(settings.models), blobs, open_cache(settings.redis))
+                models = vision_models(settings.models)
+                surroundings.metrics.set_models(models.ids(), {one.kind: one.wanted for one in models.fallbacks})
+                stage = embed_stage(models, blobs, open_cache(settings.redis))
                 return Role(stage, (Channel.FRAMES,), (ShotSplit, MediaSplit, MediaErased))
             case "feedback":
                 return Role(FeedbackStage(), (Channel.FEEDBACK,), (FeedbackGiven,))
@@ -81,7 +85,7 @@ def run_role(name: str, settings: Settings) -> NoReturn:
             case _:
                 raise ConfigurationError(f"expected a role (split, embed, feedback, cluster), found {name!r}")
 
-    run_worker(settings, role, log, lambda: FaustEngine(settings.kafka, settings.runner.drain_s), system_surroundings())
+    run_worker(settings, role, log, lambda: FaustEngine(settings.kafka, settings.runner.drain_s), surroundings)
 
 
 def open_store(settings: Settings) -> ItemStore:

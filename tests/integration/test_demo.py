@@ -22,7 +22,7 @@ def test_the_demo_shows_scenes_people_noise_a_failure_and_what_to_type_next(demo
     assert ended.err == ""
     for word in ("Scenes (", "Characters (", "Noise bucket", "card-error.mp4", "unsupported-media", "index.html"):
         assert word in ended.out
-    assert "RUSHES_MODELS__FACE=onnx:" in ended.out  # how to get a real face model
+    assert "rushes models fetch faces" in ended.out  # how to get a real face model
     out = place / "rushes-demo" / "results"
     assert len(failed(out)) == 1
     scenes = [row for row in clusters(out) if row["kind"] == "scene"]

@@ -490,7 +490,7 @@ def test_a_weak_face_model_is_announced_with_the_way_out(stage_of):
     with capture_logs() as logs:
         stage_of()
     (line,) = [line for line in logs if line["log_level"] == "warning"]
-    assert "RUSHES_MODELS__FACE=onnx:FILE" in line["do"]
+    assert "rushes models fetch faces" in line["do"]
 
 
 def test_a_real_face_model_is_not_weak_and_announces_nothing(stage_of, blobs, tmp_path):

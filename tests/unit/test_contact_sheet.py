@@ -87,7 +87,7 @@ def test_the_page_names_weak_vectors_and_the_models(tmp_path):
     write_results(tmp_path, small_library())
     data = Page(tmp_path / "index.html").data
     assert "without a trained model" in data["notices"][0]["title"]
-    assert "RUSHES_MODELS__FACE=onnx:" in data["notices"][0]["command"]
+    assert "rushes models fetch faces" in data["notices"][0]["command"]
     assert {(model["model"], model["weak"]) for model in data["models"]} == {
         ("opencv-scene", False), ("opencv-face", True),
     }  # fmt: skip

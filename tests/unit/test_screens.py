@@ -40,7 +40,7 @@ def test_the_end_shows_scenes_characters_noise_failures_and_what_next():
         "Scenes (2)", "Characters (2)", "Anna (1)", "1 face (not sure enough",
         "locked.mov", "media-not-found", "permission denied: make it readable", "copy of torn.mov", "partial",
         "2 files sorted, 2 files partial, 1 file failed; 8 items in 12.5 s",
-        "without a trained model", "RUSHES_MODELS__FACE=onnx:",
+        "without a trained model", "rushes models fetch faces",
         "/films/out/index.html", "/films/out/assignments.jsonl", "rushes run '/films/day 1' --out /films/out",
     ):  # fmt: skip
         assert words in text

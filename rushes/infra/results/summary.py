@@ -22,10 +22,22 @@ WEAK_FACES = Notice(
     title="Faces were compared without a trained model.",
     text=(
         "People are grouped only where it is sure: expect one person in several characters, and many faces in noise."
-        " For real identities name a face embedder (ONNX) and run into a new output folder:"
+        " For real identities fetch a detector and an embedder (39 MB), and run into a new output folder:"
     ),
-    command="RUSHES_MODELS__FACE=onnx:FACE_EMBEDDER.onnx rushes run FOLDER --out NEW_FOLDER",
+    command="rushes models fetch faces && rushes run FOLDER --preset faces --out NEW_FOLDER",
 )
+
+PLAIN_SCENES = Notice(
+    title="Scenes were compared without a trained model.",
+    text=(
+        "Shots are grouped by colours, textures and layout: one place seen from two sides counts as two. For trained"
+        " vectors fetch the preset `fast`, and run into a new output folder:"
+    ),
+    command="rushes models fetch fast && rushes run FOLDER --preset fast --out NEW_FOLDER",
+)
+
+WITHOUT_WEIGHTS = "opencv"
+"""How the ids of the plain descriptors begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,11 @@ class Summary:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        return (WEAK_FACES,) if any(model.weak and model.kind == "face" for model in self.models) else ()
+        weak_faces = any(model.weak and model.kind == "face" for model in self.models)
+        plain_scenes = any(
+            model.kind == "scene" and model.model_id.startswith(WITHOUT_WEIGHTS) for model in self.models
+        )
+        return ((WEAK_FACES,) if weak_faces else ()) + ((PLAIN_SCENES,) if plain_scenes else ())
 
 
 def summarise(catalogue: Catalogue, results: Results) -> Summary:

@@ -7,8 +7,8 @@ from typing import Final
 
 import typer
 
-from rushes.schemas.errors import ConfigurationError, DependencyUnavailable, RushesError
-from rushes.streams.cli import bus, documents, feedback, folder, quality, replay, shots, topics, worker
+from rushes.schemas.errors import ConfigurationError, DependencyUnavailable, RushesError, WeightsUnavailable
+from rushes.streams.cli import bus, documents, feedback, folder, models, quality, replay, shots, topics, worker
 
 USAGE: Final = 2
 """A setting or argument is wrong."""
@@ -39,6 +39,7 @@ app.command("status")(bus.status)
 app.command("letters")(bus.letters)
 app.command("worker")(worker.worker)
 app.add_typer(topics.app, name="topics")
+app.add_typer(models.app, name="models")
 app.command("replay")(replay.replay)
 app.add_typer(documents.app, name="contracts")
 
@@ -51,6 +52,8 @@ def main() -> None:
         _end(error, USAGE)
     except DependencyUnavailable as error:
         _say_where_it_looked()
+        _end(error, TRY_AGAIN)
+    except WeightsUnavailable as error:
         _end(error, TRY_AGAIN)
     except RushesError as error:
         _end(error, 1)

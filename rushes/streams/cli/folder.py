@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; the screen goes to stderr.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log of the stages.")]
+
+
+class PresetOption(StrEnum):
+    """The presets, for the command line."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    BEST = "best"
+    FACES = "faces"
+    OFFLINE = "offline"
+
+
+Preset = Annotated[
+    PresetOption | None, typer.Option(help="Which models look: see `rushes models list`; also RUSHES_MODELS__PRESET.")
+]
 
 
 class ExitCode(IntEnum):
@@ -38,11 +53,12 @@ def run(
     library: Annotated[
         str | None, typer.Option(help="Name of the library. Default: the one that OUT holds, or `local`.")
     ] = None,
+    preset: Preset = None,
     scene_model: Annotated[
-        str | None, typer.Option(help="`opencv` (no weights) or `onnx:FILE`; also RUSHES_MODELS__SCENE.")
+        str | None, typer.Option(help="A model of `rushes models list`, `FAMILY:WEIGHTS` or `opencv`.")
     ] = None,
     face_model: Annotated[
-        str | None, typer.Option(help="`opencv` (no weights) or `onnx:FILE`; also RUSHES_MODELS__FACE.")
+        str | None, typer.Option(help="A model of `rushes models list`, `FAMILY:WEIGHTS` or `opencv`.")
     ] = None,
     *,
     as_json: Json = False,
@@ -59,15 +75,15 @@ def run(
     """
     from rushes.infra.settings import Settings
 
-    settings = Settings()
-    named = {key: value for key, value in (("scene", scene_model), ("face", face_model)) if value is not None}
-    settings = settings.model_copy(update={"models": settings.models.model_copy(update=named)})
+    settings = _looking_with(Settings(), preset=preset, scene=scene_model, face=face_model)
     target = out if out is not None else Path(f"rushes-{folder.absolute().name}")
-    raise typer.Exit(_sort(folder, target, library, settings, as_json=as_json, verbose=verbose))
+    options = _options(preset, scene_model, face_model)
+    raise typer.Exit(_sort(folder, target, library, settings, options, as_json=as_json, verbose=verbose))
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where footage and results go.")] = Path("rushes-demo"),
+    preset: Preset = None,
     *,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -81,17 +97,46 @@ def demo(
     from rushes.infra.settings import Settings
     from rushes.streams.screens.console import SteadyConsole
 
+    settings = _looking_with(Settings(), preset=preset)
     console = SteadyConsole(stderr=as_json)
     footage, results = out / "footage", out / "results"
     _clear(out)
     with console.status("rendering footage from photographs of scikit-image and matplotlib"):
         made = render_demo(footage)
     console.print(f"Footage: {len(made)} files in {footage}, one of them broken on purpose.")
-    code = _sort(footage, results, "demo", Settings(), as_json=as_json, verbose=verbose)
+    code = _sort(footage, results, "demo", settings, _options(preset), as_json=as_json, verbose=verbose)
     raise typer.Exit(ExitCode.SORTED if code == ExitCode.SOME_FAILED else code)
 
 
-def _sort(folder: Path, out: Path, library: str | None, settings: "Settings", *, as_json: bool, verbose: bool) -> int:
+def _looking_with(settings: "Settings", *, preset: PresetOption | None, **named: str | None) -> "Settings":
+    """The settings with the models of the command line. A preset's missing weights are no reason not to begin here:
+    plain descriptors stand in, and the screen, the results and the log say so.
+    """
+    chosen: dict[str, object] = {key: value for key, value in named.items() if value is not None}
+    if preset is not None:
+        chosen["preset"] = preset.value
+    models = settings.models.model_copy(update={**chosen, "allow_fallback": True})
+    return settings.model_copy(update={"models": models})
+
+
+def _options(
+    preset: PresetOption | None, scene_model: str | None = None, face_model: str | None = None
+) -> tuple[str, ...]:
+    """As they were typed, for the line that a person types again."""
+    typed = (("--preset", preset), ("--scene-model", scene_model), ("--face-model", face_model))
+    return tuple(part for option, value in typed if value is not None for part in (option, str(value)))
+
+
+def _sort(
+    folder: Path,
+    out: Path,
+    library: str | None,
+    settings: "Settings",
+    options: tuple[str, ...],
+    *,
+    as_json: bool,
+    verbose: bool,
+) -> int:
     from rushes.infra.logging import configure_logging
     from rushes.schemas.ids import LibraryId
     from rushes.streams.run.out_folder import OutFolder
@@ -108,7 +153,7 @@ def _sort(folder: Path, out: Path, library: str | None, settings: "Settings", *,
     library_id = LibraryId(library or target.library or "local")
     with own_engines(), ProgressScreen(console) as screen:
         outcome = sort_folder(folder, target, library_id, settings, ScreenWatcher(screen))
-    report = RunReport(outcome.summary, str(folder), out, outcome.seconds)
+    report = RunReport(outcome.summary, str(folder), out, outcome.seconds, options)
     if as_json:
         sys.stdout.write(summary_json(report) + "\n")
     else:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rushes.infra.inventory import SeenMedia
+from rushes.infra.weights.choosing import Fallback
 from rushes.streams.screens.progress import ProgressScreen, RunProgress, StageProgress
 from rushes.streams.screens.wording import counted
 
@@ -44,6 +45,11 @@ class ScreenWatcher:
         self._read = (0, 0)
         self._frames = self._embedded = self._items = 0
         self._finished = self._failed = self._before = 0
+
+    def looking(self, fallbacks: Sequence[Fallback]) -> None:
+        """Say before anything is sorted what stands in for a real model."""
+        for one in fallbacks:
+            self._screen.say(one.text)
 
     def reading(self, done_bytes: int, total_bytes: int) -> None:
         self._read = (done_bytes, total_bytes)

@@ -18,6 +18,7 @@ from rushes.infra.results.rows import FileResult
 from rushes.infra.results.summary import Summary
 from rushes.infra.results.writer import write_results
 from rushes.infra.settings import RedisSettings, Settings
+from rushes.infra.weights.choosing import Fallback
 from rushes.processors.clustering.library import Library
 from rushes.schemas.ids import LibraryId, MediaId
 from rushes.schemas.status import DeadLetter
@@ -30,6 +31,8 @@ from rushes.streams.run.pipeline import Pipeline, Stages, Watcher
 
 class RunWatcher(Watcher, Protocol):
     """Who shows the run to a person."""
+
+    def looking(self, fallbacks: Sequence[Fallback]) -> None: ...
 
     def reading(self, done_bytes: int, total_bytes: int) -> None: ...
 
@@ -61,6 +64,7 @@ def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Setti
     with out.writing():
         out.remember_library(library_id)
         models = vision_models(settings.models)
+        watcher.looking(models.fallbacks)
         out.check_models(_names(models))
         out.remember_source(folder)
         known = out.known_files()

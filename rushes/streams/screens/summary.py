@@ -32,12 +32,15 @@ _KIND_WORDS: Final[dict[ItemKind, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A run's results, where they lie, and what was sorted. `source` as the person typed it."""
+    """A run's results, where they lie, and what was sorted. `source` as the person typed it, and so the `options` that
+    chose the models: a later run into the same folder needs them again.
+    """
 
     summary: Summary
     source: str
     out: Path
     elapsed_s: float
+    options: tuple[str, ...] = ()
 
 
 def print_summary(report: RunReport, console: Console) -> None:
@@ -165,7 +168,11 @@ def _print_next(console: Console, report: RunReport) -> None:
         ("Look", str(report.out / "index.html"), "the contact sheet: open it in a browser"),
         ("Read", str(report.out / "assignments.jsonl"), "a line an item; beside it clusters.json and failed.jsonl"),
         ("Correct", f"rushes feedback --help  # with --out {out}", "a picture on the sheet shows the line to type"),
-        ("Again", f"rushes run {shlex.quote(report.source)} --out {out}", "takes up what is new, changed or missing"),
+        (
+            "Again",
+            shlex.join(("rushes", "run", report.source, "--out", str(report.out), *report.options)),
+            "takes up what is new, changed or missing",
+        ),
     )
     console.print()
     for word, what, why in rows:

@@ -106,7 +106,7 @@ class EmbedStage(NoHooks):
             log.warning(
                 "faces have no real model: people are grouped only where their pictures are nearly the same",
                 model=str(face.model_id),
-                do="set RUSHES_MODELS__FACE=onnx:FILE to a face embedder in ONNX format",
+                do="`rushes models fetch faces`, then RUSHES_MODELS__PRESET=faces; or RUSHES_MODELS__FACE=FAMILY:FILE",
             )
 
     def load(self) -> None:
