@@ -1,5 +1,6 @@
 """The composition root: adapters to stages, by the settings. Workers and `rushes run` are wired here, and only here."""
 
+import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -41,7 +42,10 @@ def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) 
     """The stage `embed`."""
     from rushes.streams.stages.embed import EmbedStage
 
-    return EmbedStage(blobs=blobs, cache=cached, scene=models.scene, detector=models.detector, face=models.face)
+    return EmbedStage(
+        blobs=blobs, cache=cached, scene=models.scene, detector=models.detector, face=models.face,
+        decode_threads=os.cpu_count() or 1,
+    )  # fmt: skip
 
 
 def cluster_stage(

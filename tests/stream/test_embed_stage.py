@@ -45,13 +45,13 @@ class CountingScenes(SceneDescriptor):
     def __init__(self) -> None:
         self.pictures = 0
 
-    def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        self.pictures += len(images)
-        rows = super().embed(images)
-        for row, image in zip(rows, images, strict=True):
-            if image.min() == image.max():
-                row[:] = np.nan
-        return rows
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        ready = super().prepare(image)
+        return ready * np.nan if image.min() == image.max() else ready
+
+    def forward(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+        self.pictures += len(prepared)
+        return super().forward(prepared)
 
 
 class ListedFaces:
@@ -93,7 +93,7 @@ def stage_of(blobs):
     """Builds stages over `blobs`, and closes them."""
     built = []
 
-    def build(cache=None, scene=None, faces=ONE_FACE, detector=None, face=None) -> EmbedStage:
+    def build(cache=None, scene=None, faces=ONE_FACE, detector=None, face=None, chunk_frames=None) -> EmbedStage:
         built.append(
             EmbedStage(
                 blobs=blobs,
@@ -101,6 +101,7 @@ def stage_of(blobs):
                 scene=scene or CountingScenes(),
                 detector=detector or ListedFaces(faces),
                 face=face or FaceDescriptor(),
+                chunk_frames=chunk_frames,
             )
         )
         return built[-1]
@@ -355,19 +356,19 @@ def test_of_an_erased_media_the_cache_keeps_nothing_and_of_all_others_everything
     assert cache.values == before
 
 
-def test_an_erasure_in_the_batch_of_its_shots_comes_behind_them(stage_of, blobs, monkeypatch):
-    monkeypatch.setattr("rushes.streams.stages.embed.CHUNK_FRAMES", 1)
+def test_an_erasure_in_the_batch_of_its_shots_comes_behind_them(stage_of, blobs):
     cache, shot = DictCache(), shot_of(blobs, [ASTRONAUT, COFFEE, COFFEE[::-1].copy()])
-    outcomes = finals(run(stage_of(cache), shot, erasure_of(shot), shot_of(blobs, [ASTRONAUT], media="x")))
+    outcomes = finals(
+        run(stage_of(cache, chunk_frames=1), shot, erasure_of(shot), shot_of(blobs, [ASTRONAUT], media="x"))
+    )
     assert [len(outcome.outputs) for outcome in outcomes] == [1, 0, 1]
     assert {key.split(":")[2] for key in cache.values} <= {shot.frames[0].sha256}, "the other media's"
 
 
-def test_a_shot_that_fails_half_way_puts_nothing_into_the_cache_behind_its_erasure(stage_of, blobs, monkeypatch):
-    monkeypatch.setattr("rushes.streams.stages.embed.CHUNK_FRAMES", 1)
+def test_a_shot_that_fails_half_way_puts_nothing_into_the_cache_behind_its_erasure(stage_of, blobs):
     cache, shot = DictCache(), shot_of(blobs, [ASTRONAUT, COFFEE, COFFEE[::-1].copy()])
     blobs.delete(shot.frames[1].image_uri.removeprefix("mem://"))
-    failed, erased = finals(run(stage_of(cache), shot, erasure_of(shot)))
+    failed, erased = finals(run(stage_of(cache, chunk_frames=1), shot, erasure_of(shot)))
     assert isinstance(failed.error, MediaNotFound)
     assert erased.error is None
     assert cache.values == {}
@@ -473,10 +474,9 @@ def test_a_long_list_of_shots_is_cut_too(stage_of):
     assert [(entry.part, entry.final) for entry in cut] == [(0, False), (1, True)]
 
 
-def test_every_event_has_exactly_one_last_outcome_and_long_work_beats(stage_of, blobs, monkeypatch):
-    monkeypatch.setattr("rushes.streams.stages.embed.CHUNK_FRAMES", 1)
+def test_every_event_has_exactly_one_last_outcome_and_long_work_beats(stage_of, blobs):
     shots = [shot_of(blobs, [ASTRONAUT, COFFEE, COFFEE], media=str(index)) for index in range(3)]
-    outcomes = run(stage_of(), *shots)
+    outcomes = run(stage_of(chunk_frames=1), *shots)
     assert [outcome.source.event.media_id for outcome in finals(outcomes)] == ["0", "1", "2"]
     assert sum(not outcome.done for outcome in outcomes) >= 3
     assert all(outcome.outputs == () for outcome in outcomes if not outcome.done)

@@ -3,18 +3,15 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-import cv2
-import numpy as np
 import structlog
 
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.blobs.removal import removed_version
 from rushes.infra.cache.port import EmbeddingCache
-from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, Image
+from rushes.processors.embedding.protocol import Embedder, FaceEmbedder
 from rushes.processors.faces.detector import FaceDetector
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import PermanentError, TransientError
@@ -24,23 +21,15 @@ from rushes.schemas.media import ProducerBox
 from rushes.schemas.shots import ErasedKeyframe, Keyframe, MediaErased, MediaSplit, ShotSplit
 from rushes.schemas.status import DeadLetter
 from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
+from rushes.streams.stages.embed_reading import Chunk, KeyframeReader, Read
 from rushes.streams.stages.embedded_entries import Models, failed_entry, shot_entries, totals_entries
 from rushes.streams.stages.seen import Seen, SeenCache, unseen
 from rushes.streams.stages.vision import Picture, Vision
 
 log = structlog.get_logger(__name__)
 
-CHUNK_PIXELS: Final = 32_000_000
-"""Of the pictures that go through the models together: 96 MB decoded, and as much again is being read ahead."""
-
-CHUNK_FRAMES: Final = 32
-
-READ_AHEAD: Final = 2
-"""Chunks in memory: the one at work and the next."""
-
 DECODE_THREADS: Final = 2
-"""JPEG decoding leaves Python's lock; more threads only take cores from the models."""
-
+"""Where nobody says how many cores there are."""
 
 Taken = ShotSplit | MediaSplit | MediaErased
 Source = Incoming[Taken]
@@ -69,14 +58,6 @@ class _Task:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A keyframe's pixels, or None where the bytes are no picture; `genuine`: the very bytes that split described."""
-
-    image: Image | None
-    genuine: bool
-
-
 class EmbedStage(NoHooks):
     """Stage of `ShotSplit` and `MediaSplit`; writes `ItemsEmbedded` and `MediaTotals` to the library's log.
 
@@ -96,12 +77,15 @@ class EmbedStage(NoHooks):
         detector: FaceDetector | None,
         face: FaceEmbedder | None,
         decode_threads: int = DECODE_THREADS,
+        chunk_frames: int | None = None,
     ) -> None:
+        """`decode_threads` read ahead of the models: as many as there are cores. `chunk_frames`: pictures that go
+        through the models together; None: whole batches of the scene model."""
         self._blobs = blobs
         self._vision = Vision(scene, detector, face)
         self._models = Models.of(self._vision)
         self.cache = SeenCache(cache, self._vision.models)
-        self._pool = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        self._reader = KeyframeReader(blobs, self._vision, threads=decode_threads, frames=chunk_frames)
         if face is not None and face.weak:
             log.warning(
                 "faces have no real model: people are grouped only where their pictures are nearly the same",
@@ -120,8 +104,8 @@ class EmbedStage(NoHooks):
         hits, misses = self.cache.hits, self.cache.misses
         tasks = self._look_up(works)
         yield from self._settle(waiting)
-        for chunk, reads in self._read_ahead(_chunks(tasks)):
-            self._embed(chunk, reads)
+        for chunk in self._reader.ahead(tasks):
+            self._embed(chunk)
             yield from self._settle(waiting)
             if waiting:
                 yield Outcome(waiting[0].source, done=False)
@@ -143,7 +127,7 @@ class EmbedStage(NoHooks):
         return (Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)),)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._reader.close()
         self._vision.unload()
 
     def _look_up(self, works: Sequence[_Work]) -> list[_Task]:
@@ -165,34 +149,21 @@ class EmbedStage(NoHooks):
             task.work.seen[task.index] = seen
         return [task for task, seen in zip(tasks, found, strict=True) if seen is None]
 
-    def _read_ahead(
-        self, chunks: Sequence[Sequence[_Task]]
-    ) -> Iterator[tuple[Sequence[_Task], list[_Read | PermanentError | TransientError]]]:
-        """Chunks with their pictures; the next one is read while the models work on this one."""
-        ahead: deque[tuple[Sequence[_Task], list[Future[_Read | PermanentError | TransientError]]]] = deque()
-        for chunk in chunks:
-            ahead.append((chunk, [self._pool.submit(_read, self._blobs, task.keyframe) for task in chunk]))
-            if len(ahead) == READ_AHEAD:
-                ready, futures = ahead.popleft()
-                yield ready, [future.result() for future in futures]
-        for ready, futures in ahead:
-            yield ready, [future.result() for future in futures]
-
-    def _embed(self, chunk: Sequence[_Task], reads: Sequence[_Read | PermanentError | TransientError]) -> None:
+    def _embed(self, chunk: Chunk[_Task]) -> None:
         """See the chunk's pictures and keep what was seen, in the shots and in the cache."""
         pictures: list[Picture] = []
         tasks: list[tuple[_Task, bool]] = []
-        for task, read in zip(chunk, reads, strict=True):
+        for task, read in zip(chunk.tasks, chunk.answers, strict=True):
             if task.work.failure is not None:
                 continue  # settled perhaps: what is kept now could come behind its erasure
-            if not isinstance(read, _Read):
+            if not isinstance(read, Read):
                 task.work.failure = read
-            elif read.image is None:
+            elif read.picture is None:
                 why = f"expected a JPEG at {task.keyframe.image_uri}, found other bytes: upload it anew"
                 task.work.seen[task.index] = unseen(self._vision.kinds_of(task.keyframe.boxes), why)
                 log.warning("a keyframe does not decode", uri=task.keyframe.image_uri, frame_id=task.keyframe.frame_id)
             else:
-                pictures.append(Picture(read.image, task.keyframe.boxes))
+                pictures.append(read.picture)
                 tasks.append((task, read.genuine))
         keep: dict[str, Seen] = {}
         for (task, genuine), seen in zip(tasks, self._vision.see(pictures) if pictures else (), strict=True):
@@ -267,31 +238,3 @@ def _digest(boxes: Sequence[ProducerBox]) -> str:
         return ""
     origin = repr([(quantise(box.box), box.label) for box in boxes])
     return hashlib.sha256(origin.encode()).hexdigest()[:16]
-
-
-def _chunks(tasks: Sequence[_Task]) -> list[list[_Task]]:
-    """Runs of keyframes within CHUNK_PIXELS and CHUNK_FRAMES; a larger picture goes alone."""
-    chunks: list[list[_Task]] = []
-    pixels = 0
-    for task in tasks:
-        size = task.keyframe.width * task.keyframe.height
-        if not chunks or pixels + size > CHUNK_PIXELS or len(chunks[-1]) == CHUNK_FRAMES:
-            chunks.append([])
-            pixels = 0
-        chunks[-1].append(task)
-        pixels += size
-    return chunks
-
-
-def _read(blobs: BlobStore, keyframe: Keyframe) -> _Read | PermanentError | TransientError:
-    """Fetch and decode one keyframe, in a thread of the pool. An error is a value here: it concerns one shot."""
-    try:
-        data = blobs.get(keyframe.image_uri)
-    except (PermanentError, TransientError) as error:
-        return error
-    genuine = hashlib.sha256(data).hexdigest() == keyframe.sha256
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
-    except cv2.error:  # over OpenCV's own limit of pixels, which split never writes
-        image = None
-    return _Read(None if image is None else np.asarray(image, np.uint8), genuine)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, Image
+from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, Image, Prepared, Preparing, Reduction
 from rushes.processors.faces.alignment import aligned_face
 from rushes.processors.faces.detector import DetectedFace, FaceDetector
 from rushes.processors.faces.quality import face_quality
@@ -21,12 +21,20 @@ GOOD_REGION_PIXELS: Final = 64
 """Shorter side from which a producer's region is as good as it gets: half of what a scene model looks at."""
 
 
+NO_PIXELS: Final[Image] = np.empty((0, 0, 3), np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded keyframe and the producer's boxes in it."""
+    """A decoded keyframe and the producer's boxes in it.
+
+    `scene` is the picture as the scene model takes it, where it was made ready before; `image` is NO_PIXELS where
+    nothing else is looked at.
+    """
 
     image: Image
     regions: tuple[ProducerBox, ...] = ()
+    scene: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Vision:
         if (detector is None) != (face is None):
             raise ValueError("expected a face detector and a face embedder, or neither of them")
         self.scene = scene
+        self._preparing: Preparing | None = scene if isinstance(scene, Preparing) else None
         self.detector = detector
         self.face = face
         self.kinds: tuple[ItemKind, ...] = ("scene",) if face is None else ("scene", "face")
@@ -74,6 +83,19 @@ class Vision:
             if model is not None:
                 model.unload()
 
+    def needs_whole(self, regions: Sequence[ProducerBox]) -> bool:
+        """Faces, the producer's regions and a scene model that prepares nothing ahead want all of a picture."""
+        return self._preparing is None or self.detector is not None or bool(regions)
+
+    def reduction(self, height: int, width: int, regions: Sequence[ProducerBox]) -> Reduction:
+        """By how much a JPEG of this size may be decoded smaller. From any thread."""
+        return 1 if self._preparing is None or self.needs_whole(regions) else self._preparing.reduction(height, width)
+
+    def picture(self, image: Image, regions: tuple[ProducerBox, ...]) -> Picture:
+        """What `see` needs of a decoded keyframe, made ready as far as can be. From any thread."""
+        ready = None if self._preparing is None else self._preparing.prepare(image)
+        return Picture(image if self.needs_whole(regions) else NO_PIXELS, regions, ready)
+
     def see(self, pictures: Sequence[Picture]) -> list[Seen]:
         """One per picture, in the same order."""
         scenes = self._scenes(pictures)
@@ -85,7 +107,11 @@ class Vision:
         ]
 
     def _scenes(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
-        rows = self.scene.embed([picture.image for picture in pictures])
+        if self._preparing is None:
+            rows = self.scene.embed([picture.image for picture in pictures])
+        else:
+            prepare = self._preparing.prepare
+            rows = self._preparing.forward([prepare(p.image) if p.scene is None else p.scene for p in pictures])
         return {
             index: SeenKind(kind="scene", items=(SeenItem(vector=encode_vector(row)),))
             if _usable(row)
