@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.protocol import FACE_TEMPLATE, Image, Template, Vectors, unit_rows
+from rushes.processors.embedding.protocol import FACE_TEMPLATE, Facts, Image, Template, Vectors, unit_rows
 from rushes.processors.embedding.signed_features import Plane, faded_unit, joined, orientation_energy
 from rushes.schemas.ids import ModelId
 
@@ -49,6 +49,7 @@ class FaceDescriptor:
     dim = sum(side * side for *_, side in BANDS) + GRID * GRID * BINS
     weak = True
     batch = 16
+    facts = Facts(batch=16)
     template: Template = FACE_TEMPLATE
     crop_size = (SIDE, SIDE)
 

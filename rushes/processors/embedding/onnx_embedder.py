@@ -1,4 +1,4 @@
-"""Any embedder in an ONNX file, on the CPU. Its input's layout, size and batch are read from the file itself."""
+"""Any embedder in an ONNX file. Its input's layout, size and batch are read from the file itself."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.embedding.preprocessing import Preprocessing, prepared, read_preprocessing, reduction
-from rushes.processors.embedding.protocol import Image, Prepared, Reduction, Template, Vectors, unit_rows
+from rushes.processors.embedding.protocol import Facts, Image, Prepared, Reduction, Template, Vectors, unit_rows
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import ModelId
 
@@ -22,6 +22,9 @@ MAX_DIM: Final = 16384
 """Values of a vector; the codec's limit."""
 
 FLOATS: Final[dict[str, type[np.floating]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+PROVIDERS: Final = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider", "cpu": "CPUExecutionProvider"}
+"""Of onnxruntime by device, the fastest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class _Loaded:
     fixed_batch: int | None
     dtype: type[np.floating]
     dim: int
+    device: str
 
 
 class OnnxEmbedder:
@@ -42,15 +46,26 @@ class OnnxEmbedder:
     weak = False
 
     def __init__(
-        self, model_file: Path, *, threads: int, batch: int = 16, default_size: tuple[int, int] = (224, 224)
+        self,
+        model_file: Path,
+        *,
+        threads: int,
+        batch: int = 16,
+        default_size: tuple[int, int] = (224, 224),
+        device: str = "auto",
     ) -> None:
-        """Reads and hashes the file; `default_size` (height, width) serves a model that takes any size."""
+        """Reads and hashes the file; `default_size` (height, width) serves a model that takes any size.
+
+        `device` auto takes a GPU where this onnxruntime was built for one, else the CPU; `threads` 0 are the library's
+        choice.
+        """
         if not model_file.is_file():
             raise ConfigurationError(f"expected an ONNX embedder at {model_file}, found no such file")
         self._file = model_file
         self._threads = threads
         self._batch = batch
         self._default_size = default_size
+        self._device = device
         self._how: Preprocessing = read_preprocessing(model_file)
         self._model_id = ModelId(f"onnx/{_weights_hash(model_file)[:16]}/{self._how.version}")
         self._loaded: _Loaded | None = None
@@ -66,6 +81,16 @@ class OnnxEmbedder:
     @property
     def batch(self) -> int:
         return self._batch
+
+    @property
+    def facts(self) -> Facts:
+        loaded = self._loaded
+        return Facts(
+            device=self._device if loaded is None else loaded.device,
+            precision="float32" if loaded is None else np.dtype(loaded.dtype).name,
+            threads=self._threads or None,
+            batch=self._batch if loaded is None else loaded.fixed_batch or self._batch,
+        )
 
     @property
     def template(self) -> Template:
@@ -104,7 +129,7 @@ class OnnxEmbedder:
 
     def _ready(self) -> _Loaded:
         if self._loaded is None:
-            self._loaded = _load(self._file, self._how, self._default_size, self._threads)
+            self._loaded = _load(self._file, self._how, self._default_size, self._threads, self._device)
         return self._loaded
 
 
@@ -120,15 +145,18 @@ def _weights_hash(model_file: Path) -> str:
     return digest.hexdigest()
 
 
-def _load(model_file: Path, how: Preprocessing, default_size: tuple[int, int], threads: int) -> _Loaded:
+def _load(model_file: Path, how: Preprocessing, default_size: tuple[int, int], threads: int, device: str) -> _Loaded:
     import onnxruntime  # noqa: PLC0415 - half a second, and only where an ONNX model is used
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # fatal only: what it would log is in the error that it raises
+    provider, settings = _provider(device, onnxruntime.get_available_providers())
     with _refused_by_name(model_file):
-        session = onnxruntime.InferenceSession(str(model_file), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(model_file), options, providers=[(provider, settings), ("CPUExecutionProvider", {})]
+        )
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in FLOATS:
         found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
@@ -143,7 +171,22 @@ def _load(model_file: Path, how: Preprocessing, default_size: tuple[int, int], t
     blank = np.zeros((fixed_batch or 1, 3, *size) if channels_first else (fixed_batch or 1, *size, 3), dtype)
     with _refused_by_name(model_file):
         output_name, dim = _vector_output(model_file, session, inputs[0].name, blank, how)
-    return _Loaded(session, inputs[0].name, output_name, size, channels_first, fixed_batch, dtype, dim)
+    ran_on = next(name for name, known in PROVIDERS.items() if known == session.get_providers()[0])
+    return _Loaded(session, inputs[0].name, output_name, size, channels_first, fixed_batch, dtype, dim, ran_on)
+
+
+def _provider(device: str, available: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The execution provider and its settings. Raises ConfigurationError for a device that is not there."""
+    kind, _, index = device.partition(":")
+    if kind == "auto":
+        kind = next(name for name, provider in PROVIDERS.items() if provider in available)
+    if kind not in PROVIDERS or PROVIDERS[kind] not in available:
+        there = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
+        raise ConfigurationError(
+            f"expected a device auto, cpu, cuda, cuda:N or mps that onnxruntime was built for, found {device!r} where "
+            f"there is {there}: choose one of them, or install the build for it (onnxruntime-gpu)"
+        )
+    return PROVIDERS[kind], {"device_id": index} if index else {}
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """What turns pictures into vectors, whatever model stands behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.schemas.ids import ModelId
+from rushes.schemas.ids import Box, ModelId
 
 Image = NDArray[np.uint8]
 """A picture (height, width, 3), RGB, as displayed."""
@@ -35,6 +36,27 @@ FACE_TEMPLATE: Template = (
 and leaves a third of its height to the forehead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How a model runs: for log, metrics and benchmarks. Each note says what was fallen back to, and why."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+    threads: int | None = None
+    """Of the whole process where torch runs it; None: the library's own choice."""
+    batch: int = 1
+    compiled: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Primary vectors (n, d), and per picture its secondary ones by name, each (d,) float32 and unit."""
+
+    primary: Vectors
+    secondary: tuple[Mapping[str, NDArray[np.float32]], ...] = field(default=())
+
+
 class Embedder(Protocol):
     """Pictures in, unit vectors out. A picture's vector does not depend on the batch it came in (to float rounding)."""
 
@@ -56,6 +78,11 @@ class Embedder(Protocol):
     @property
     def batch(self) -> int:
         """How many pictures at once serve it best."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """How it runs, as known by now: complete once it is loaded."""
         ...
 
     def load(self) -> None:
@@ -102,6 +129,46 @@ class FaceEmbedder(Embedder, Protocol):
     @property
     def crop_size(self) -> tuple[int, int]:
         """Height and width of the aligned crop in pixels. May load the model."""
+        ...
+
+
+@runtime_checkable
+class SecondaryEmbedder(Protocol):
+    """What an Embedder also has where it gives named secondary vectors: stored and searchable, never clustered."""
+
+    def embed_all(self, images: Sequence[Image]) -> Embedded:
+        """One row and one mapping per picture; `primary` is what `embed` gives."""
+        ...
+
+
+@runtime_checkable
+class RegionEmbedder(Protocol):
+    """What an Embedder also has where the boxes of a picture can be pooled from one pass over its feature map."""
+
+    def region_model_id(self) -> ModelId:
+        """Of the pooled vectors: they are not comparable with those of crops."""
+        ...
+
+    def embed_regions(self, images: Sequence[Image], boxes: Sequence[Sequence[Box]]) -> list[Vectors]:
+        """(number of its boxes, d) per picture. Boxes are [x0, y0, x1, y1] in 0..1 of the picture."""
+        ...
+
+
+@runtime_checkable
+class TextEmbedder(Protocol):
+    """What an Embedder also has where a text tower shares its space: a text's vector is close to what it describes."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """One row per text; no texts give (0, d)."""
+        ...
+
+
+@runtime_checkable
+class ClipEmbedder(Protocol):
+    """What an Embedder also has where the model sees motion."""
+
+    def embed_clips(self, clips: Sequence[Sequence[Image]]) -> Vectors:
+        """One row per clip, which is its frames in order, any number from 1 on."""
         ...
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.embedding.preprocessing import reduction
-from rushes.processors.embedding.protocol import Image, Prepared, Reduction, Vectors, unit_rows
+from rushes.processors.embedding.protocol import Facts, Image, Prepared, Reduction, Vectors, unit_rows
 from rushes.processors.embedding.signed_features import Plane, faded_unit, joined, orientation_energy
 from rushes.schemas.ids import ModelId
 
@@ -51,6 +51,7 @@ class SceneDescriptor:
     dim = LIGHTNESS_BINS * CHROMA_BINS**2 + LAYOUT_TERMS**2 - 1 + TEXTURE_GRID**2 * TEXTURE_BINS
     weak = False
     batch = 16
+    facts = Facts(batch=16)
 
     def load(self) -> None:
         """Nothing to load."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from rushes.processors.embedding.protocol import Image, Template, Vectors, unit_rows
+from rushes.processors.embedding.protocol import Facts, Image, Template, Vectors, unit_rows
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import ModelId
 
@@ -40,6 +40,7 @@ class SfaceEmbedder:
 
     weak = False
     batch = 1
+    facts = Facts()
     template: Template = TEMPLATE
     crop_size = (SIDE, SIDE)
 
