@@ -44,8 +44,8 @@ def vision_models(settings: ModelSettings) -> VisionModels:
     """
     chosen = choose(settings)
     threads = settings.threads or os.cpu_count() or 1
-    if (chosen.person_detector, chosen.person) != ("off", "off"):
-        raise ConfigurationError("expected RUSHES_MODELS__PERSON_DETECTOR and RUSHES_MODELS__PERSON to be off")
+    if chosen.person_detector != "off":
+        raise ConfigurationError("expected RUSHES_MODELS__PERSON_DETECTOR to be off: no person is looked for yet")
     scene = _scene(chosen.scene, threads)
     detector = _detector(chosen, settings, threads)
     face = _face(chosen.face, threads) if detector is not None else None

@@ -117,7 +117,7 @@ class ModelSettings(Section):
     face: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `opencv` (no weights; weak).")
     face_detector: str | None = Field(default=None, description="`mtcnn`, `yunet`, `yunet:FILE` or `off`.")
     person_detector: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `off`.")
-    person: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `off`.")
+    person: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS, or `scene` (its model on bodies).")
     detector_pixels: PositiveInt = Field(default=1024, description="Longest side of the face detector's input.")
     threads: int = Field(default=0, description="Of the models; 0: all cores.")
     folder: Path = Field(default_factory=weights_folder, description="Where fetched weights lie.")

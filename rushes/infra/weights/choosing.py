@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 KINDS: Final[tuple[ModelKind, ...]] = get_args(ModelKind)
 
 WITHOUT_WEIGHTS: Final[dict[ModelKind, str]] = {
-    "scene": "opencv", "face": "opencv", "face_detector": "mtcnn", "person_detector": "off", "person": "off",
+    "scene": "opencv", "face": "opencv", "face_detector": "mtcnn", "person_detector": "off", "person": "scene",
 }  # fmt: skip
 """What is used where nothing is chosen, and what stands in for a preset's missing weights."""
 
@@ -33,7 +33,7 @@ _ALLOWED: Final[dict[ModelKind, tuple[str, ...]]] = {
     "face": ("opencv",),
     "face_detector": ("mtcnn", "off"),
     "person_detector": ("off",),
-    "person": ("off",),
+    "person": ("scene",),
 }
 
 _NAMES: Final[dict[ModelKind, str]] = {

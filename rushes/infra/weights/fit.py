@@ -17,12 +17,12 @@ BATCH: Final = 16
 BYTES_A_VALUE: Final = 4
 """float32, as on a CPU; a GPU in bfloat16 needs half."""
 
-LIVE_LAYERS: Final = 8
-"""Values held at once per token and channel: residual, queries, keys, values, attention's output and the block of four
-times the width, of which not all live together."""
+LIVE_VALUES: Final = 24
+"""Values held at once per token and channel of a transformer: peaks of ViT-S, B and L at 224 pixels, rounded up
+(measured: docs/models.md)."""
 
-RUNTIME_BYTES: Final = {"torch": 600 << 20, "onnx": 150 << 20}
-"""Of the libraries themselves, once per process (measured here: see docs/models.md)."""
+RUNTIME_BYTES: Final = {"torch": 750 << 20, "onnx": 150 << 20}
+"""Of the libraries themselves, once per process (measured: docs/models.md)."""
 
 _ONE_BY_ONE: Final = frozenset({"sface", "yunet"})
 """OpenCV's classes take a picture at a time."""
@@ -58,7 +58,7 @@ def memory_needed(model: KnownModel) -> int:
     height, width = model.input_size or (640, 640)
     batch = 1 if model.family in _ONE_BY_ONE else BATCH
     pictures = batch * height * width * 3 * BYTES_A_VALUE
-    activations = batch * model.tokens * (model.dim or 0) * LIVE_LAYERS * BYTES_A_VALUE
+    activations = batch * model.tokens * (model.dim or 0) * LIVE_VALUES * BYTES_A_VALUE
     if model.tokens == 0:  # convolutional: maps of some 64 channels at half the size
         activations = batch * height * width // 4 * 64 * BYTES_A_VALUE
     runtime = RUNTIME_BYTES["onnx" if model.family in _ONNX else "torch"]

@@ -17,7 +17,7 @@ class Preset:
     face: str
     face_detector: str
     person_detector: str = "off"
-    person: str = "off"
+    person: str = "scene"
 
     @property
     def models(self) -> tuple[KnownModel, ...]:

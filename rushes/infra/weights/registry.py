@@ -5,7 +5,7 @@ file) or agrees between independent projects that pin the same file. Files of a 
 tells size and SHA-256 of each when it is asked, and what came first is pinned in the local manifest from then on.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
@@ -60,7 +60,8 @@ class KnownModel:
     """A model by name.
 
     `weights`: what stands behind `FAMILY:` in a setting, `{folder}` being where the files lie. `sidecar`: how an ONNX
-    file wants its pictures, written beside it. `otherwise`: the model to take where this one can't be had.
+    file wants its pictures, written beside it. `otherwise`: the model to take where this one can't be had. `tokens`: of
+    one picture, 0 where it is no transformer. `stored_bytes`: of the download, roughly, where it is not the parameters.
     """
 
     name: str
@@ -77,7 +78,8 @@ class KnownModel:
     sidecar: MappingProxyType[str, JsonValue] | None = None
     otherwise: str | None = None
     text: bool = False
-    tokens: int = field(default=0)
+    tokens: int = 0
+    stored_bytes: int | None = None
 
     def choice(self, folder: Path) -> str:
         """The setting that names these weights, given the folder they lie in."""
@@ -237,9 +239,10 @@ _SCENES: Final = (
         hub=HubRepo("openai/clip-vit-large-patch14"),
     ),
     KnownModel(
-        "internvit-300m", ("scene",), "internvit", "Scenes with fine detail: InternViT at 448 pixels.", MIT,
-        parameters=303_940_000, dim=1024, input_size=(448, 448), tokens=1025,
-        hub=HubRepo("OpenGVLab/InternViT-300M-448px-V2_5"),
+        "internvit-300m", ("scene",), "internvit", "Scenes with fine detail: InternViT at 448 pixels.",
+        Licence("MIT", MIT.url, "The download is a whole InternVL3-1B; its language part (Apache-2.0) is not loaded."),
+        parameters=303_940_000, dim=1024, input_size=(448, 448), tokens=1025, stored_bytes=1_880_000_000,
+        hub=HubRepo("OpenGVLab/InternVL3-1B-hf"),
     ),
     KnownModel(
         "vjepa2-l", ("scene",), "vjepa2", "Shots by their motion: V-JEPA 2 sees clips, not single pictures.",
@@ -276,6 +279,7 @@ BUILT_IN: Final = MappingProxyType(
     {
         "opencv": "Plain descriptors of colour, texture and layout, without weights: a fallback.",
         "mtcnn": "Face detector (Zhang et al. 2016); its weights come with the package facenet-pytorch (MIT).",
+        "scene": "The scene model, on crops of bodies.",
         "off": "Not looked for.",
     }
 )

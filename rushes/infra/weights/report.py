@@ -94,7 +94,7 @@ def report_model(model: KnownModel, shelf: Shelf, device: Device, shelved: Shelv
     stands = shelved or shelf.look(model)
     files = _files(model, stands)
     here = stands.size_bytes if stands.state in {"installed", "changed"} else 0
-    size = here or model.size_bytes or model.parameters * FLOAT_BYTES
+    size = here or model.size_bytes or model.stored_bytes or model.parameters * FLOAT_BYTES
     told: Fit = fit(model, device)
     return ModelReport(
         name=model.name,
