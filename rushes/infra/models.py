@@ -1,19 +1,26 @@
 """Models by the settings' names. Only the modules of what is chosen are imported."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from rushes.infra.settings import ModelSettings
 from rushes.infra.weights.choosing import Choice, Fallback, choose
+from rushes.infra.weights.fetching import Fetcher
+from rushes.infra.weights.registry import MODELS, HubRepo, KnownModel, Licence
+from rushes.infra.weights.shelf import Shelf
+from rushes.processors.embedding.families import open_embedder, open_face_embedder, parse_model
+from rushes.processors.embedding.options import BackendOptions
 from rushes.processors.embedding.protocol import Embedder, FaceEmbedder
 from rushes.processors.faces.detector import FaceDetector
-from rushes.schemas.errors import ConfigurationError
+from rushes.schemas.errors import ConfigurationError, WeightsMissing, WeightsUnavailable
 
-SCENE_SIZE: Final = (224, 224)
-FACE_SIZE: Final = (112, 112)
-"""Height and width for models that take any size: what backbones of their kind are trained on."""
+UNKNOWN: Final = Licence("not known here", "", "Look at the repository's own page.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +53,11 @@ def vision_models(settings: ModelSettings) -> VisionModels:
     threads = settings.threads or os.cpu_count() or 1
     if chosen.person_detector != "off":
         raise ConfigurationError("expected RUSHES_MODELS__PERSON_DETECTOR to be off: no person is looked for yet")
-    scene = _scene(chosen.scene, threads)
+    options = _options(settings, threads)
+    scene = _scene(chosen.scene, options)
     detector = _detector(chosen, settings, threads)
-    face = _face(chosen.face, threads) if detector is not None else None
+    face = _face(chosen.face, options) if detector is not None else None
     return VisionModels(scene, detector, face, chosen.fallbacks)
-
-
-def _scene(name: str, threads: int) -> Embedder:
-    if name == "opencv":
-        from rushes.processors.embedding.scene_descriptor import SceneDescriptor  # noqa: PLC0415 - imports cv2
-
-        return SceneDescriptor()
-    return _embedder("RUSHES_MODELS__SCENE", name, threads, SCENE_SIZE)
-
-
-def _face(name: str, threads: int) -> FaceEmbedder:
-    if name == "opencv":
-        from rushes.processors.embedding.face_descriptor import FaceDescriptor  # noqa: PLC0415 - imports cv2
-
-        return FaceDescriptor()
-    return _embedder("RUSHES_MODELS__FACE", name, threads, FACE_SIZE)
 
 
 def _detector(chosen: Choice, settings: ModelSettings, threads: int) -> FaceDetector | None:
@@ -84,21 +76,52 @@ def _detector(chosen: Choice, settings: ModelSettings, threads: int) -> FaceDete
             )
 
 
-def _embedder(setting: str, name: str, threads: int, size: tuple[int, int]) -> FaceEmbedder:
-    """An embedder of a file serves scenes and faces alike."""
-    family, _, weights = name.partition(":")
+def _face(name: str, options: BackendOptions) -> FaceEmbedder:
+    with _naming("RUSHES_MODELS__FACE", name):
+        family, _, weights = name.partition(":")
+        if family == "sface":
+            from rushes.processors.embedding.sface import SfaceEmbedder  # noqa: PLC0415 - imports cv2
+
+            return SfaceEmbedder(Path(weights).expanduser())
+        model = parse_model(name)
+        return open_face_embedder(model.family, model.weights, options=options, name=model.name)
+
+
+def _scene(name: str, options: BackendOptions) -> Embedder:
+    with _naming("RUSHES_MODELS__SCENE", name):
+        model = parse_model(name)
+        return open_embedder(model.family, model.weights, options=options, name=model.name)
+
+
+@contextmanager
+def _naming(setting: str, value: str) -> Iterator[None]:
+    """Errors in here begin with the setting to change."""
     try:
-        match family:
-            case "sface":
-                from rushes.processors.embedding.sface import SfaceEmbedder  # noqa: PLC0415 - imports cv2
-
-                return SfaceEmbedder(Path(weights).expanduser())
-            case "onnx":
-                from rushes.processors.embedding.onnx_embedder import OnnxEmbedder  # noqa: PLC0415 - only where named
-
-                return OnnxEmbedder(Path(weights).expanduser(), threads=threads, default_size=size)
-            case _:
-                pass
+        yield
     except ConfigurationError as error:
-        raise ConfigurationError(f"{setting}={name}: {error}") from error
-    raise ConfigurationError(f"expected {setting} to be opencv, onnx:FILE or sface:FILE, found {name!r}")
+        raise type(error)(f"{setting}={value}: {error}") from error
+
+
+def _options(settings: ModelSettings, threads: int) -> BackendOptions:
+    return BackendOptions(
+        device=settings.device,
+        precision=settings.precision,
+        threads=threads,
+        batch=settings.batch,
+        compile=settings.compile,
+        image_size=settings.image_size,
+        fetch=partial(_fetched, settings) if settings.download else None,
+    )
+
+
+def _fetched(settings: ModelSettings, repo: str) -> Path:
+    """A repository of the hub on the shelf. Raises ConfigurationError."""
+    known = next((model for model in MODELS.values() if model.hub is not None and model.hub.repo == repo), None)
+    model = known or KnownModel(
+        repo.replace("/", "--"), ("scene",), "hub", "Named by its repository.", UNKNOWN, parameters=0, hub=HubRepo(repo)
+    )
+    try:
+        Fetcher(settings, time.sleep).fetch(model, other_edition=False)
+    except WeightsUnavailable as error:
+        raise WeightsMissing(str(error)) from error
+    return Shelf(settings.folder).folder(model)

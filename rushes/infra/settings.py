@@ -120,6 +120,11 @@ class ModelSettings(Section):
     person: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS, or `scene` (its model on bodies).")
     detector_pixels: PositiveInt = Field(default=1024, description="Longest side of the face detector's input.")
     threads: int = Field(default=0, description="Of the models; 0: all cores.")
+    device: str = Field(default="auto", description="`auto` (CUDA, then MPS, then the CPU), `cpu`, `cuda:1`, `mps`.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch: PositiveInt | None = Field(default=None, description="Pictures of one pass; none: what suits the device.")
+    compile: bool = Field(default=False, description="torch.compile: for long work of one kind; a minute to start.")
+    image_size: PositiveInt | None = Field(default=None, description="Side of the model's input; none: as trained.")
     folder: Path = Field(default_factory=weights_folder, description="Where fetched weights lie.")
     allow_fallback: bool = Field(
         default=False, description="Where a preset's weights are missing: go on without them, and say so loudly."

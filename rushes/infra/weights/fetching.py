@@ -51,8 +51,9 @@ class Fetcher:
         self._pause = pause
         self._progress = progress or Silent()
 
-    def fetch(self, model: KnownModel, *, force: bool = False) -> Fetched:
+    def fetch(self, model: KnownModel, *, force: bool = False, other_edition: bool = True) -> Fetched:
         """The model on the shelf, whole; files that are there and right are kept, unless `force` has all of them anew.
+        Where a gated one is refused, its `other_edition` comes.
 
         Raises WeightsUnavailable (try again later), WeightsMissing (no source has it, or it wants a token),
         WeightsRejected (a source gave other bytes) and ConfigurationError.
@@ -61,7 +62,7 @@ class Fetcher:
             with self._alone(model):
                 return Fetched(model, self._fetch(model, force=force))
         except NotAllowed as error:
-            if model.otherwise is None:
+            if model.otherwise is None or not other_edition:
                 raise WeightsMissing(self._how_to_be_allowed(model, error)) from error
             other = MODELS[model.otherwise]
             fetched = self.fetch(other, force=force)
