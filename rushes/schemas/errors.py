@@ -4,7 +4,8 @@ RushesError
 ├── PermanentError                 this input will never work: dead-letter it
 │   ├── InvalidEvent               the bytes are no event of a known schema
 │   ├── InvalidFeedback            well formed, but it can't be carried out
-│   ├── UnsupportedMedia           no decoder for it here; make a proxy
+│   ├── UnsupportedMedia           no decoder for it here
+│   ├── NeedsProxy                 only its maker's software decodes it; make a proxy
 │   ├── DamagedMedia               a decoder exists, the bytes don't decode
 │   ├── LimitExceeded              over a limit on time, memory, pixels or bytes
 │   ├── ForbiddenUri               outside the allowed roots and hosts
@@ -55,6 +56,12 @@ class UnsupportedMedia(PermanentError):
     """No decoder for this kind of file."""
 
     code = "unsupported-media"
+
+
+class NeedsProxy(PermanentError):
+    """Camera raw film that only its maker's software decodes: a proxy must be made with that."""
+
+    code = "needs-proxy"
 
 
 class DamagedMedia(PermanentError):

@@ -36,7 +36,25 @@ def top_level_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
     Ends at what is no box. The caller may read and seek in between.
     """
-    end, at = file.seek(0, os.SEEK_END), 0
+    return _boxes(file, 0, file.seek(0, os.SEEK_END))
+
+
+def sample_formats(file: BinaryIO) -> Iterator[bytes]:
+    """The four letters of each track's codec (ISO/IEC 14496-12, 8.5.2), from the header alone; none in other files."""
+    yield from _formats(file, 0, file.seek(0, os.SEEK_END), (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"))
+
+
+def _formats(file: BinaryIO, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[bytes]:
+    for name, at, size in _boxes(file, start, end):
+        if name == path[0] and len(path) > 1:
+            yield from _formats(file, at + _BOX.size, min(at + size, end), path[1:])
+        elif name == path[0]:
+            file.seek(at + _BOX.size + 8)  # version and flags, number of entries
+            yield file.read(_BOX.size)[4:]
+
+
+def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    at = start
     for _ in range(BOXES_MAX):
         if at >= end:
             return

@@ -19,6 +19,9 @@ TRANSFERS: Final = {
 }  # fmt: skip
 """ISO/IEC 23091-2 transfer characteristics by number."""
 
+HDR: Final = ("smpte2084", "arib-std-b67")
+"""Curves of HDR: PQ and HLG."""
+
 _WIDE: Final = {9: "bt2020", 11: "smpte431", 12: "smpte432"}
 """ISO/IEC 23091-2 colour primaries wider than a screen's, by number. Those of BT.601 differ by less than is seen."""
 
@@ -57,17 +60,22 @@ def colour_of(frame: av.VideoFrame, tags: Mapping[str, str], mp4: Path | None) -
 
     `tags`: metadata of container and streams, by lower-case name. `mp4`: the film's file where it is made of boxes.
     """
-    transfer = TRANSFERS.get(int(frame.color_trc))
-    primaries = _WIDE.get(int(frame.color_primaries))
-    if transfer == "smpte2084":
-        return transfer, DisplayTransform(transfer, primaries or "bt2020", _peak_nits(frame)).name
-    if transfer == "arib-std-b67":
-        return transfer, DisplayTransform(transfer, primaries or "bt2020").name
+    transfer, transform = transform_of(int(frame.color_trc), int(frame.color_primaries), _peak_nits(frame))
+    if transfer in HDR:
+        return transfer, transform
     if (log := log_of(tags) or (log_of(_sony_tags(mp4)) if mp4 is not None else None)) is not None:
         return log.curve, log.name
-    if transfer == "linear":
-        return transfer, DisplayTransform(transfer, primaries or "bt709").name
-    return transfer, None if primaries is None else DisplayTransform("sdr", primaries).name
+    return transfer, transform
+
+
+def transform_of(transfer: int, primaries: int, peak_nits: int = int(HLG_NITS)) -> tuple[str | None, str | None]:
+    """The same of a picture whose curve and primaries are told by their numbers in ISO/IEC 23091-2."""
+    name, wide = TRANSFERS.get(transfer), _WIDE.get(primaries)
+    if name in HDR:
+        return name, DisplayTransform(name, wide or "bt2020", peak_nits).name
+    if name == "linear":
+        return name, DisplayTransform(name, wide or "bt709").name
+    return name, None if wide is None else DisplayTransform("sdr", wide).name
 
 
 def log_of(tags: Mapping[str, str]) -> DisplayTransform | None:

@@ -20,7 +20,7 @@ from rushes.infra.media.film_claims import claimed_s
 from rushes.infra.media.film_clock import FilmClock
 from rushes.infra.media.film_facts import facts_of, pixel_aspect
 from rushes.infra.settings import DecodeLimits
-from rushes.schemas.errors import DamagedMedia, LimitExceeded, UnsupportedMedia
+from rushes.schemas.errors import DamagedMedia, LimitExceeded, NeedsProxy, UnsupportedMedia
 from rushes.schemas.media import MediaFacts
 
 FORMATS: Final = (
@@ -153,7 +153,10 @@ class FilmReader:
         stream = films[0]
         context = stream.codec_context
         if context is None:
-            raise UnsupportedMedia("expected a film in a known codec, found one that no decoder here knows")
+            raise NeedsProxy(
+                "expected a film in a known codec, found one that no decoder here knows, as a camera's raw is; needs a"
+                " proxy: write one as ProRes or H.264"
+            )
         if context.width * context.height > self._limits.pixels:
             raise LimitExceeded(
                 f"the film's header says {context.width} x {context.height} pixels, at most {self._limits.pixels:,} are"

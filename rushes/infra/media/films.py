@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from rushes.infra.media.animations import AnimationReader
 from rushes.infra.media.film_pictures import KeptFrame
 from rushes.infra.media.film_planes import FeatureReader
 from rushes.infra.media.film_reader import FilmReader, TimedFrame
@@ -26,7 +27,8 @@ from rushes.infra.media.messages import (
     Send,
     ShotFound,
 )
-from rushes.infra.media.sniff import SNIFF_BYTES, sniff
+from rushes.infra.media.sniff import is_animated, kind_of
+from rushes.infra.media.strangers import refuse_strangers
 from rushes.infra.settings import DecodeLimits
 from rushes.processors.shots.detector import Boundary, ShotDetector, Verdict
 from rushes.processors.shots.features import FrameFeatures
@@ -44,15 +46,21 @@ WORK_AHEAD: Final = 2
 def split_film(job: FilmJob, limits: DecodeLimits, send: Send) -> None:
     """Send all that is in the film from `job.resume` on.
 
-    Raises as `FilmReader.frames` does, and DamagedMedia where no frame decodes.
+    Raises as `FilmReader.frames` and `refuse_strangers` do, and DamagedMedia where no frame decodes.
     """
-    with open(job.path, "rb") as file:  # noqa: PTH123  a plain string came over the pipe
-        recognised = sniff(file.read(SNIFF_BYTES)) == "video"
     compressor = _Compressor()
     try:
-        _Splitting(job, limits, send, compressor, recognised=recognised).run()
+        _Splitting(job, limits, send, compressor).run()
     finally:
         compressor.close()
+
+
+def _reader_of(path: str, limits: DecodeLimits, alive: Callable[[], None]) -> FilmReader | AnimationReader:
+    with open(path, "rb") as file:  # noqa: PTH123  a plain string came over the pipe
+        refuse_strangers(file)
+        if is_animated(file):
+            return AnimationReader(path, limits, alive=alive)
+        return FilmReader(path, limits, recognised=kind_of(file) == "video", alive=alive)
 
 
 class _Compressor:
@@ -126,16 +134,14 @@ class _Undecided:
 
 
 class _Splitting:
-    def __init__(
-        self, job: FilmJob, limits: DecodeLimits, send: Send, compressor: _Compressor, *, recognised: bool
-    ) -> None:
+    def __init__(self, job: FilmJob, limits: DecodeLimits, send: Send, compressor: _Compressor) -> None:
         self._limits = limits
         self._send = send
         self._pictures = job.pictures
         self._compressor = compressor
         self._from = job.resume or ResumePoint(shot=NextShot(), origin_pts=None)
         self._wanted = deque(sorted(set(job.wanted_us)))
-        self._reader = FilmReader(job.path, limits, recognised=recognised, alive=self._alive)
+        self._reader = _reader_of(job.path, limits, self._alive)
         self._index = self._from.shot.start_frame
         self._detector = ShotDetector(first_frame=self._index)
         self._read_features = FeatureReader()

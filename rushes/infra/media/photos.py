@@ -1,17 +1,27 @@
-"""Photos to RGB as a viewer shows them: orientation applied, first frame, transparency on white. Runs in the child."""
+"""Photos to RGB as a viewer shows them: orientation and colour profile applied, transparency on white. In the child."""
 
 import warnings
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from rushes.infra.media.animations import DAMAGED, check_pixels
+from rushes.infra.media.colour_profiles import to_srgb
+from rushes.infra.media.film_pictures import on_white
+from rushes.infra.media.hdr_photos import decode_hdr
 from rushes.infra.media.jpeg import make_picture, scaled_size
 from rushes.infra.media.messages import PhotoDecoded, PhotoJob, Send
+from rushes.infra.media.photo_facts import camera_of, captured_at_of
+from rushes.infra.media.raw_photos import decode_raw, is_raw
+from rushes.infra.media.scans import decode_scan, is_scan
+from rushes.infra.media.sniff import SNIFF_BYTES, TIFF_STARTS
+from rushes.infra.media.strangers import refuse_strangers
+from rushes.infra.media.tiffs import decode_tiff, pillow_reads
 from rushes.infra.settings import DecodeLimits
-from rushes.schemas.errors import DamagedMedia, LimitExceeded, UnsupportedMedia
+from rushes.schemas.errors import DamagedMedia, UnsupportedMedia
 from rushes.schemas.media import MediaFacts
 
 _DEGREES: Final[dict[int, Literal[90, 180, 270]]] = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
@@ -26,35 +36,57 @@ _SIXTEEN_BIT: Final = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 def decode_photo(job: PhotoJob, limits: DecodeLimits, send: Send) -> None:
     """Send the photo's picture and facts.
 
-    Raises UnsupportedMedia where no decoder knows the bytes, DamagedMedia where they don't decode, LimitExceeded for
-    more pixels than allowed (told by the header, before anything is decoded).
+    Raises UnsupportedMedia where no decoder knows the bytes, NeedsProxy for film frames in a camera's raw, DamagedMedia
+    where they don't decode, LimitExceeded for more pixels than allowed (told by the header, before anything is
+    decoded).
     """
-    Image.MAX_IMAGE_PIXELS = None  # the limit is ours, checked below
+    Image.MAX_IMAGE_PIXELS = None  # the limit is ours
     pillow_heif.register_heif_opener(thumbnails=False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of broken EXIF; the picture is what counts
-            with Image.open(job.path, formats=FORMATS) as opened:
-                _check_pixels(opened, limits)
-                send_photo(opened, limits, send)
+            facts, picture = _decoded(job.path, limits)
     except UnidentifiedImageError as error:
         raise UnsupportedMedia("expected a photo, found bytes that no picture decoder here knows") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ZeroDivisionError) as error:
-        # Pillow's plugins raise these on damaged bytes, without a class of their own.
+    except DAMAGED as error:
         raise DamagedMedia(f"the photo does not decode: {error or type(error).__name__}") from error
+    size = scaled_size(picture.width, picture.height, limits.keyframe_lines)
+    if size != picture.size:
+        picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    message, payload = make_picture(picture, limits, why="photo")
+    send(message, payload)
+    send(PhotoDecoded(facts=facts), b"")
 
 
-def send_photo(opened: Image.Image, limits: DecodeLimits, send: Send) -> None:
-    """Decode an opened photo, and send it."""
+def _decoded(path: str, limits: DecodeLimits) -> tuple[MediaFacts, Image.Image]:
+    with Path(path).open("rb") as file:
+        refuse_strangers(file)
+        file.seek(0)
+        start = file.read(SNIFF_BYTES)
+    if is_scan(start):
+        return decode_scan(path, limits)
+    if is_raw(path, start):
+        return decode_raw(path, limits)
+    if start.startswith(TIFF_STARTS) and not pillow_reads(path):
+        return decode_tiff(path, limits)
+    with Image.open(path, formats=FORMATS) as opened:
+        check_pixels(opened.width, opened.height, limits)
+        return _opened(opened, path, limits)
+
+
+def _opened(opened: Image.Image, path: str, limits: DecodeLimits) -> tuple[MediaFacts, Image.Image]:
     exif = opened.getexif()
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     container = (opened.format or "unknown").lower()
     width, height = opened.size
     opened.draft("RGB", scaled_size(width, height, limits.keyframe_lines))
     lying = opened.size
-    upright = ImageOps.exif_transpose(opened)
+    profile = opened.info.get("icc_profile")
+    hdr = decode_hdr(opened, path)
+    upright = ImageOps.exif_transpose(opened) if hdr is None else hdr.picture
     if upright.size != lying:  # not told by the tag: a TIFF turns itself
         width, height = height, width
+    picture, transform = to_srgb(_scaled(upright, limits), profile) if hdr is None else (hdr.picture, hdr.transform)
     facts = MediaFacts(
         media_kind="photo",
         container=container,
@@ -62,37 +94,27 @@ def send_photo(opened: Image.Image, limits: DecodeLimits, send: Send) -> None:
         width=width,
         height=height,
         rotation_degrees=_DEGREES.get(orientation, 0),
-        camera=_camera(exif),
-        captured_at=_captured_at(exif),
+        color_transfer=hdr.transfer if hdr is not None else None,
+        display_transform=transform,
+        camera=camera_of(exif),
+        captured_at=captured_at_of(exif),
     )
-    rgb = _to_rgb(upright)
-    size = scaled_size(rgb.width, rgb.height, limits.keyframe_lines)
-    if size != rgb.size:
-        rgb = rgb.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    message, payload = make_picture(rgb, limits, why="photo")
-    send(message, payload)
-    send(PhotoDecoded(facts=facts), b"")
+    return facts, _to_rgb(picture)
 
 
-def _check_pixels(opened: Image.Image, limits: DecodeLimits) -> None:
-    pixels = opened.width * opened.height
-    if pixels > limits.pixels:
-        raise LimitExceeded(
-            f"the photo's header says {opened.width} x {opened.height} = {pixels:,} pixels, at most {limits.pixels:,}"
-            " are decoded; scale it down, or raise RUSHES_DECODE__PIXELS"
-        )
+def _scaled(image: Image.Image, limits: DecodeLimits) -> Image.Image:
+    """The picture as small as it will be stored, where its mode can be scaled without loss of meaning."""
+    size = scaled_size(image.width, image.height, limits.keyframe_lines)
+    if size == image.size or image.mode not in {"RGB", "L", "CMYK"}:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT:
         return _stretched(image)
-    if image.mode == "CMYK":
-        return image.convert("RGB")
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        on_white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        on_white.alpha_composite(rgba)
-        return on_white.convert("RGB")
+        return on_white(image.convert("RGBA"))
     return image.convert("RGB")
 
 
@@ -107,23 +129,3 @@ def _stretched(image: Image.Image) -> Image.Image:
     else:
         levels = (values - low) * (255 / (high - low) if high > low else 0.0)
     return Image.fromarray(levels.round().astype(np.uint8), mode="L").convert("RGB")
-
-
-def _camera(exif: Image.Exif) -> str | None:
-    make, model = (str(exif.get(tag) or "").strip(" \x00") for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
-    if make and model.lower().startswith(make.lower()):
-        make = ""
-    return " ".join(part for part in (make, model) if part)[:200] or None
-
-
-def _captured_at(exif: Image.Exif) -> datetime | None:
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    text = str(details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime) or "").strip(" \x00")
-    offset = str(details.get(ExifTags.Base.OffsetTimeOriginal) or "").strip(" \x00").replace(":", "")
-    for form, stamp in (("%Y:%m:%d %H:%M:%S%z", text + offset), ("%Y:%m:%d %H:%M:%S", text)):
-        try:
-            taken = datetime.strptime(stamp, form)  # noqa: DTZ007  EXIF without an offset is local time of unknown zone
-        except ValueError:
-            continue
-        return taken if taken.tzinfo is None else taken.astimezone(UTC)
-    return None

@@ -18,7 +18,7 @@ from rushes.infra.blobs.port import BlobStore
 from rushes.infra.blobs.removal import mark_removed, removed_version
 from rushes.infra.media.decoder import MediaDecoder
 from rushes.infra.media.fetch import Fetcher, SourceFile
-from rushes.infra.media.sniff import SNIFF_BYTES, SniffedKind, sniff
+from rushes.infra.media.sniff import SniffedKind, kind_of
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import DamagedMedia, InvalidEvent, PermanentError, TransientError
 from rushes.schemas.ids import EventId, LibraryId, MediaId, entry_id
@@ -42,7 +42,9 @@ HEARTBEAT_S: Final = 5.0
 """Longest silence towards the watchdog while something is fetched or decoded."""
 
 PHOTO_NAMES: Final = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".bmp"}
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".bmp", ".jp2"}
+    | {".dpx", ".exr"}
+    | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw"}
 )
 """Names that let a file be tried ahead of its turn. What it is, its bytes say."""
 
@@ -295,7 +297,7 @@ def _kind_of(file: SourceFile, upload: MediaUploaded) -> SniffedKind:
     if file.size_bytes == 0:
         raise DamagedMedia("expected a photo or film, found an empty file; copy it again")
     with file.path.open("rb") as opened:
-        return sniff(opened.read(SNIFF_BYTES)) or upload.media_kind or "video"
+        return kind_of(opened) or upload.media_kind or "video"
 
 
 def _named_like_a_photo(upload: MediaUploaded) -> bool:

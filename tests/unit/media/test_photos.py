@@ -132,12 +132,6 @@ def test_sixteen_bits_keep_their_tones(decoder, tmp_path):
     assert np.abs(found - np.arange(256)).max() <= 6
 
 
-def test_of_an_animation_the_first_frame_counts(decoder, tmp_path):
-    path = tmp_path / "moving.gif"
-    quarters().save(path, save_all=True, append_images=[Image.new("RGB", (320, 200), "black")] * 3)
-    assert_quarters(shown(decoder, path))
-
-
 def test_a_large_photo_is_stored_with_2160_lines_and_a_thumbnail(decoder, tmp_path):
     path = tmp_path / "large.jpg"
     Image.fromarray(scene(1, 3000, 4000)).save(path)
