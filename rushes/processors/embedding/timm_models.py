@@ -60,7 +60,7 @@ def open_timm(name: str | None, path: Path, options: BackendOptions) -> PoolingE
         arguments["img_size"] = list(recipe.size)
 
     def load() -> ImageTower:
-        model = _model(architecture, weights, arguments)
+        model = _model(architecture, weights, arguments, config.get("classifier"))
         return ImageTower(model, recipe, int(cast("int", model.num_features)), _pooled, _map)
 
     origin = repr([VERSION, architecture, json.dumps(arguments, sort_keys=True), recipe.version])
@@ -105,17 +105,22 @@ def _recipe(config: Mapping[str, JsonValue], options: BackendOptions, architectu
     return PixelRecipe(resize, (height, width), kernel, mean, std).at(options.image_size)
 
 
-def _model(architecture: str, weights: Weights, arguments: Mapping[str, JsonValue]) -> "torch.nn.Module":
+def _model(
+    architecture: str, weights: Weights, arguments: Mapping[str, JsonValue], classifier: JsonValue
+) -> "torch.nn.Module":
+    """The classifier's tensors are taken out here: timm would then no longer ask for all of the others."""
     import timm  # noqa: PLC0415 - loaded by now
 
     files = [weights.path] if weights.path.is_file() else sorted(weights.path.glob("model*.safetensors"))
     files = files or sorted(weights.path.glob("pytorch_model*.bin"))
-    state = {name: value for file in files for name, value in read_state(file).items()}
+    names = classifier if isinstance(classifier, list | tuple) else [classifier]
+    heads = tuple(f"{name}." for name in names if isinstance(name, str))
+    state = {name: value for file in files for name, value in read_state(file).items() if not name.startswith(heads)}
     try:
         return timm.create_model(
             architecture,
             pretrained=True,
-            pretrained_cfg_overlay={"state_dict": state},
+            pretrained_cfg_overlay={"state_dict": state, "classifier": None},
             num_classes=0,
             **cast("dict[str, Any]", arguments),
         )
