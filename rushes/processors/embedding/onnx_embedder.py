@@ -154,7 +154,7 @@ def _load(model_file: Path, how: Preprocessing, default_size: tuple[int, int], t
     options.log_severity_level = 4  # fatal only: what it would log is in the error that it raises
     provider, settings = _provider(device, onnxruntime.get_available_providers())
     with _refused_by_name(model_file):
-        providers = {PROVIDERS["cpu"]: {}} | {provider: settings}
+        providers: dict[str, dict[str, str]] = {PROVIDERS["cpu"]: {}} | {provider: settings}
         session = onnxruntime.InferenceSession(str(model_file), options, providers=list(reversed(providers.items())))
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in FLOATS:
