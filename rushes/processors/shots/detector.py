@@ -1,24 +1,32 @@
 """Where one shot ends and the next begins, frame by frame, with a few frames of look-ahead.
 
 A hard cut is a change that stands out from the motion around it on both sides (an adaptive threshold over a rolling
-window, as in PySceneDetect's AdaptiveDetector), reaches a good part of the picture, and lasts: a flash stands out
-twice, and what was there before comes back. A fade through black is one boundary, where the picture leaves black:
-black belongs to the shot that faded to it; a jump to black that lasts is a cut like any other. A long take is cut for
-size.
+window, as in PySceneDetect's AdaptiveDetector), reaches a good part of the picture, lasts, and is no other view of the
+same scene (`resemblance`). A dissolve is one boundary, where it is over (`gradual`): its frames belong to the shot that
+goes. A fade through black, white or another plain picture is one boundary, where the picture leaves it: the plain
+frames belong to the shot that faded to them; a jump to black that lasts is a cut like any other. A long take is cut
+for size.
 
 What the detector knows after a boundary comes from the frames from that boundary on, and from nothing before. A
 split that resumes at a boundary therefore finds the same cuts.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rushes.processors.shots.fades import ALIKE, Fade, fade_in_from, fade_out_to
 from rushes.processors.shots.features import Change, FrameFeatures, change_between
+from rushes.processors.shots.gradual import MISFIT, FrameMemory, mixed_before
+from rushes.processors.shots.resemblance import lasting_share, replaced_share
 from rushes.schemas.shots import Transition, TransitionSpan
 
-DETECTOR: Final = "content-1"
+DETECTOR: Final = "content-2"
 """Name and version of this detector, carried by every shot."""
 
 LOOK_AHEAD: Final = 4
@@ -36,9 +44,23 @@ CUT_FLOOR: Final = 14.0
 CUT_RATIO: Final = 2.5
 """A cut stands out from the largest change around it by this factor; a pan or a fade changes alike frame by frame."""
 
-CUT_SHARE: Final = 0.15
-"""Share of the picture a cut replaces at least: one person for another before the same wall. What passes close by the
-camera replaces less from one frame to the next."""
+CUT_SHARE: Final = 0.12
+"""Share of the picture a cut or dissolve replaces at least: one person for another before the same wall. What passes
+close by the camera replaces less from one frame to the next."""
+
+BLINK_US: Final = 600_000
+"""A plain picture that gives way to what was there before within this time is a flash, a drop-out or a hand."""
+
+FADE_IN_US: Final = 4_500_000
+"""How long after a shot's start its picture may still rise out of a plain one."""
+
+RESTING_LEVELS: Final = 2.0
+SAME_COLOUR_LEVELS: Final = 24.0
+"""A picture other than black counts as plain from where its mean colour changes no more than noise does, and a run of
+plain frames ends where it has another colour: what was left of a fade when it began fits in."""
+
+SETTLED_FRAMES: Final = 4
+"""Plain frames after which a fade is over: a picture counts as black when an eighth of it is still to go."""
 
 LASTING: Final = 0.5
 """Part of a cut's change that must still be there after the look-ahead; after a flash nothing is left."""
@@ -90,12 +112,14 @@ class ShotDetector:
         self._next_frame = first_frame
         self._ahead: deque[_Pending] = deque()
         self._last_pushed: FrameFeatures | None = None
+        self._memory = FrameMemory()
         self._shot: _ShotSoFar | None = None
 
     def push(self, features: FrameFeatures, time_us: int) -> list[Verdict]:
         """Take the next frame; verdicts on the frames that became decidable (none or one)."""
-        change = Change(0.0, 0.0, 0.0) if self._last_pushed is None else change_between(self._last_pushed, features)
+        change = change_between(self._last_pushed or features, features)
         self._last_pushed = features
+        self._memory.push(self._next_frame, time_us, features)
         self._ahead.append(_Pending(self._next_frame, time_us, features, change))
         self._next_frame += 1
         return [self._decide()] if len(self._ahead) > LOOK_AHEAD else []
@@ -107,78 +131,196 @@ class ShotDetector:
     def _decide(self) -> Verdict:
         candidate = self._ahead.popleft()
         if self._shot is None:
-            self._shot = _ShotSoFar(candidate)
+            self._shot = _ShotSoFar(candidate, self._memory)
             return Verdict(candidate.frame, 0.0, None)
-        boundary = self._shot.boundary_at(candidate, self._ahead)
+        boundary, transition = self._shot.judge(candidate, self._ahead)
         if boundary is None:
-            self._shot.add(candidate)
+            transition = self._shot.add(candidate, last=not self._ahead) or transition
         else:
-            self._shot = _ShotSoFar(candidate)
-        return Verdict(candidate.frame, candidate.change.score, boundary)
+            self._begin_shot(candidate)
+        return Verdict(candidate.frame, candidate.change.score, boundary, transition)
+
+    def _begin_shot(self, first: _Pending) -> None:
+        self._memory.clear()
+        for frame in (first, *self._ahead):
+            self._memory.push(frame.frame, frame.time_us, frame.features)
+        self._shot = _ShotSoFar(first, self._memory)
 
 
 class _ShotSoFar:
-    """All that is known of the shot in hand: made of its own frames alone."""
+    """All that is known of the shot in hand: made of its own frames alone. `memory` holds the newest of them."""
 
-    def __init__(self, first: _Pending) -> None:
+    def __init__(self, first: _Pending, memory: FrameMemory) -> None:
+        self._memory = memory
         self._start_us = first.time_us
         self._frames = 0
         self._content_frames = 0
         self._recent: deque[float] = deque(maxlen=LOOK_BACK)
-        self._last_content: FrameFeatures | None = None
-        self._black_run = 0
-        self._jumped_to_black = False
+        self._last_content = first.features
+        self._plain_run = 0
+        self._plain_us = 0
+        self._plain_colour = first.features.colour
+        self._jumped_to_plain = False
+        self._fade_out_open = False
+        self._faded = False
+        self._fade_in_open = True
+        self._first_content = first.frame
         self._previous = first.features
-        self._count(first.features, 0.0)
+        self._tried = -1
+        self._count(first, 0.0)
 
-    def add(self, frame: _Pending) -> None:
-        self._count(frame.features, frame.change.score)
+    def add(self, frame: _Pending, *, last: bool) -> TransitionSpan | None:
+        """Take a frame into the shot; the fade that is known to be over with it. `last`: the film ends here."""
+        self._count(frame, frame.change.score)
         self._recent.append(frame.change.score)
+        if self._fade_out_open and (self._plain_run == SETTLED_FRAMES or (last and self._plain_run)):
+            return self._faded_out(frame.frame)
+        return self._faded_in(frame) if self._fade_in_open else None
 
-    def boundary_at(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
-        """The boundary at `frame`, which follows the shot's last frame, or None. `ahead`: the frames after it."""
+    def judge(self, frame: _Pending, ahead: deque[_Pending]) -> tuple[Boundary | None, TransitionSpan | None]:
+        """The boundary at `frame`, which follows the shot's last frame, and the transition that is over there.
+
+        `ahead`: the frames after it.
+        """
         age_us = frame.time_us - self._start_us
+        too_long = Boundary("continued", frame.change.score, CUT_FLOOR)
         if age_us >= LONGEST_SHOT_US:
-            return Boundary("continued", frame.change.score, CUT_FLOOR)
+            return too_long, None
         if len(ahead) < LOOK_AHEAD:
-            return None
-        found = self._leaves_black(frame, ahead) or self._cut(frame, ahead)
-        if found is None and age_us >= LONG_TAKE_US and all(f.change.score < CUT_FLOOR for f in (frame, *ahead)):
-            return Boundary("continued", frame.change.score, CUT_FLOOR)
-        return found
+            return None, None
+        if self._plain_run and self._content_frames >= MIN_SHOT_FRAMES and not self._still_plain(frame.features):
+            return self._leaves_plain(frame, ahead)
+        cut = self._cut(frame, ahead)
+        span = self._dissolve(frame) if cut is None else None
+        if span is not None:
+            return Boundary("dissolve", span.score or 0.0, span.threshold or 0.0), span
+        if cut is None and age_us >= LONG_TAKE_US and all(f.change.score < CUT_FLOOR for f in (frame, *ahead)):
+            return too_long, None
+        return cut, None
 
     def _cut(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
-        if self._frames < MIN_SHOT_FRAMES:
+        if self._frames < MIN_SHOT_FRAMES or frame.change.score < CUT_FLOOR:
             return None
         threshold = _standing_out((*self._recent, *(f.change.score for f in ahead)))
         if frame.change.score < threshold or frame.change.replaced < CUT_SHARE:
             return None
-        lasting = change_between(self._previous, ahead[-1].features)
-        if lasting.score < LASTING * frame.change.score or lasting.replaced < CUT_SHARE:
-            return None
-        return Boundary("cut", frame.change.score, threshold)
+        before, later = self._previous, ahead[-1].features
+        lasts = change_between(before, later).score >= LASTING * frame.change.score
+        if lasts and _new_scene(before, later) and _new_scene(before, frame.features):
+            return None if self._back_again(frame, later) else Boundary("cut", frame.change.score, threshold)
+        return None
 
-    def _leaves_black(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
-        if self._black_run == 0 or self._content_frames < MIN_SHOT_FRAMES or frame.features.black:
-            return None
-        if self._last_content is not None and self._black_run <= LOOK_AHEAD:
-            back_again = change_between(self._last_content, frame.features)
-            if back_again.score < CUT_FLOOR:
-                return None  # a few black frames inside a shot: a drop-out
-        sudden = self._jumped_to_black or frame.change.score >= _standing_out(f.change.score for f in ahead)
-        return Boundary("cut" if sudden else "fade", frame.change.score, CUT_FLOOR)
+    def _leaves_plain(self, frame: _Pending, ahead: deque[_Pending]) -> tuple[Boundary | None, TransitionSpan | None]:
+        faded = self._faded_out(frame.frame - 1) if self._fade_out_open else None
+        sudden = frame.change.score >= _standing_out(f.change.score for f in ahead)
+        if self._faded:
+            return Boundary("cut" if sudden else "fade", frame.change.score, CUT_FLOOR), faded
+        blink = frame.time_us - self._plain_us <= BLINK_US
+        if (blink and not _new_scene(self._last_content, ahead[-1].features)) or not (self._jumped_to_plain or sudden):
+            return None, None
+        return Boundary("cut", frame.change.score, CUT_FLOOR), None
 
-    def _count(self, features: FrameFeatures, change: float) -> None:
+    def _back_again(self, frame: _Pending, later: FrameFeatures) -> bool:
+        """Whether this is the end of a flash: what was there a moment ago comes back."""
+        times_us = self._memory.times_us
+        return any(
+            not _new_scene(self._memory.features[bisect_left(times_us, frame.time_us - ago_us)], later)
+            for ago_us in (BLINK_US // 3, 2 * BLINK_US // 3, BLINK_US)
+            if times_us[0] <= frame.time_us - ago_us
+        )
+
+    def _dissolve(self, frame: _Pending) -> TransitionSpan | None:
+        newest = self._memory.frames[-1]
+        if newest == self._tried or self._plain_run or self._fade_in_open or self._content_frames < MIN_SHOT_FRAMES:
+            return None
+        self._tried = newest
+        mixed = mixed_before(self._memory, frame.frame)
+        if mixed is None:
+            return None
+        before, behind = self._memory.features[mixed.before], self._memory.features[mixed.behind]
+        if before.plain or behind.plain or lasting_share(before, behind, CUT_SHARE) < CUT_SHARE:
+            return None
+        return TransitionSpan(
+            kind="dissolve",
+            start_frame=self._memory.frames[mixed.before] + 1,
+            end_frame=frame.frame,
+            start_us=self._memory.times_us[mixed.before + 1],
+            end_us=frame.time_us,
+            score=round(1 - mixed.misfit, 4),
+            threshold=1 - MISFIT,
+        )
+
+    def _faded_out(self, plain_frame: int) -> TransitionSpan | None:
+        """The fade that the plain frames, up to this one, are the end of."""
+        self._fade_out_open = False
+        place = self._memory.place_of(plain_frame + 1) - 1
+        span = self._fade_span(fade_out_to(self._memory, place), "out") if place > 0 else None
+        self._faded = span is not None
+        return span
+
+    def _faded_in(self, frame: _Pending) -> TransitionSpan | None:
+        """The fade the shot began with, once its picture rises no more."""
+        place = self._memory.place_of(frame.frame)
+        if self._plain_run or place >= self._memory.count or self._memory.frames[place] != frame.frame:
+            return None
+        low = self._memory.place_of(self._first_content)
+        fade, rises = fade_in_from(self._memory, low, place)
+        self._fade_in_open = rises and frame.time_us - self._start_us < FADE_IN_US
+        span = self._fade_span(fade, "in")
+        if fade is not None:
+            self._memory.forget_before(fade.end)
+        return span
+
+    def _fade_span(self, fade: Fade | None, direction: Literal["in", "out"]) -> TransitionSpan | None:
+        if fade is None:
+            return None
+        return TransitionSpan(
+            kind="fade",
+            direction=direction,
+            start_frame=self._memory.frames[fade.start],
+            end_frame=self._memory.frames[fade.end],
+            start_us=self._memory.times_us[fade.start],
+            end_us=self._memory.times_us[fade.end],
+            score=round(fade.alike, 4),
+            threshold=ALIKE,
+        )
+
+    def _count(self, frame: _Pending, change: float) -> None:
         self._frames += 1
-        self._previous = features
-        if features.black:
-            if self._black_run == 0:
-                self._jumped_to_black = change >= _standing_out(self._recent)
-            self._black_run += 1
+        if self._still_plain(frame.features) if self._plain_run else self._gone_plain(frame.features):
+            if self._plain_run == 0:
+                self._plain_colour = frame.features.colour
+                self._plain_us = frame.time_us
+                self._jumped_to_plain = change >= _standing_out(self._recent)
+                self._fade_out_open = self._content_frames > 0
+                self._faded = False
+            self._plain_run += 1
         else:
-            self._black_run = 0
+            if self._content_frames == 0:
+                self._first_content = frame.frame
+            self._plain_run = 0
             self._content_frames += 1
-            self._last_content = features
+            self._last_content = frame.features
+        self._previous = frame.features
+
+    def _gone_plain(self, features: FrameFeatures) -> bool:
+        """Whether a run of plain frames begins: black, or of one colour that has come to rest."""
+        if features.black:
+            return True
+        return features.plain and _colours_apart(features.colour, self._previous.colour) <= RESTING_LEVELS
+
+    def _still_plain(self, features: FrameFeatures) -> bool:
+        if features.black:
+            return True
+        return features.plain and _colours_apart(features.colour, self._plain_colour) <= SAME_COLOUR_LEVELS
+
+
+def _colours_apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.abs(a - b).max())
+
+
+def _new_scene(a: FrameFeatures, b: FrameFeatures) -> bool:
+    return replaced_share(a, b, CUT_SHARE) >= CUT_SHARE
 
 
 def _standing_out(around: Iterable[float]) -> float:
