@@ -60,6 +60,16 @@ def vision_models(settings: ModelSettings) -> VisionModels:
     return VisionModels(scene, detector, face, chosen.fallbacks)
 
 
+def face_detector(settings: ModelSettings, longest_side: int) -> FaceDetector | None:
+    """The face detector that the settings name, for pictures of at most `longest_side` pixels; None where it is off.
+
+    Raises as `vision_models`. Nothing else that the settings name is looked for.
+    """
+    others = {"scene": "opencv", "face": "opencv", "person_detector": "off", "person": "off"}
+    smaller = settings.model_copy(update={"detector_pixels": longest_side, **others})
+    return _detector(choose(smaller), smaller, settings.threads or os.cpu_count() or 1)
+
+
 def _detector(chosen: Choice, settings: ModelSettings, threads: int) -> FaceDetector | None:
     """None: faces are not looked for."""
     family, _, _weights = chosen.face_detector.partition(":")

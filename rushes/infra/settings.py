@@ -91,6 +91,18 @@ class DecodeLimits(Section):
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 90
 
 
+class SampleSettings(Section):
+    """Further frames of shots with faces, looked at for faces only: who is there from when to when."""
+
+    faces_per_s: Annotated[float, Field(ge=0, le=25)] = Field(
+        default=2.0, description="Frames for each second of a shot with faces, keyframes among them; 0: none."
+    )
+    lines: PositiveInt = Field(default=1080, description="Of a sample's picture at most; a keyframe may have more.")
+    check_pixels: PositiveInt = Field(
+        default=480, description="Longest side at which keyframes are searched for faces, to see which shots have any."
+    )
+
+
 PresetName = Literal["fast", "balanced", "best", "faces", "offline"]
 
 
@@ -168,6 +180,7 @@ class Settings(BaseSettings):
     blobs: BlobSettings = BlobSettings()
     sources: SourceSettings = SourceSettings()
     decode: DecodeLimits = DecodeLimits()
+    samples: SampleSettings = SampleSettings()
     models: ModelSettings = Field(default_factory=ModelSettings)
     metrics: MetricsSettings = MetricsSettings()
     test_data: Path | None = Field(default=None, description="Evaluation data for tests and benchmarks.")

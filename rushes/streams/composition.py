@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.cache.port import EmbeddingCache
 from rushes.infra.library_log.port import LibraryLog
-from rushes.infra.models import VisionModels, vision_models
+from rushes.infra.models import VisionModels, face_detector, vision_models
 from rushes.infra.settings import Settings
 from rushes.infra.store.port import ItemStore
 from rushes.schemas.channels import Channel
@@ -24,6 +24,7 @@ from rushes.streams.stages.feedback import FeedbackStage
 
 if TYPE_CHECKING:
     from rushes.streams.stages.embed import EmbedStage
+    from rushes.streams.stages.face_samples import FaceSamples
 
 
 def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> Stage[Any]:
@@ -34,8 +35,21 @@ def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> Stage[
 
     return SplitStage(
         blobs=blobs, fetcher=Fetcher(settings.sources, settings.decode), decoder=MediaDecoder(settings.decode),
-        resend=resend,
+        resend=resend, samples=_face_samples(settings),
     )  # fmt: skip
+
+
+def _face_samples(settings: Settings) -> "FaceSamples | None":
+    """What looks for shots with faces; None where no samples are wanted, or no faces are looked for."""
+    from rushes.infra.media.sampler import FilmSampler
+    from rushes.streams.stages.face_samples import FaceSamples
+
+    if settings.samples.faces_per_s <= 0:
+        return None
+    detector = face_detector(settings.models, settings.samples.check_pixels)
+    if detector is None:
+        return None
+    return FaceSamples(detector, FilmSampler(settings.decode), settings.samples)
 
 
 def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) -> "EmbedStage":

@@ -15,6 +15,7 @@ import av.error
 import av.logging
 from pydantic import BaseModel
 
+from rushes.infra.media.film_samples import take_samples
 from rushes.infra.media.films import split_film
 from rushes.infra.media.messages import (
     JOB,
@@ -25,6 +26,7 @@ from rushes.infra.media.messages import (
     Job,
     JobFailed,
     PhotoJob,
+    SamplesJob,
     Send,
     pack,
 )
@@ -81,6 +83,8 @@ def answer(job: Job, limits: DecodeLimits, send: Send) -> None:
                 decode_photo(job, limits, send)
             case FilmJob():
                 split_film(job, limits, send)
+            case SamplesJob():
+                take_samples(job, limits, send)
     except PermanentError as error:
         send(JobFailed(code=error.code, reason=str(error)), b"")
     except (MemoryError, av.error.MemoryError):

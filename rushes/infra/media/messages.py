@@ -93,7 +93,23 @@ class FilmJob(_FileJob):
     pictures: bool = True
 
 
-Job = Annotated[PhotoJob | FilmJob, Field(discriminator="type")]
+class SamplesJob(_FileJob):
+    """Give frames of a stretch of film: a `PictureMade` each, why `face_sample`, then `SamplesTaken`.
+
+    `times_us`: ascending; `start_frame` is the index of the frame at `start_us`, `end_us` is exclusive; `origin_pts` as
+    in `ResumePoint`; `lines`: most of a picture.
+    """
+
+    type: Literal["SamplesJob"] = "SamplesJob"
+    times_us: tuple[TimeUs, ...]
+    start_us: TimeUs
+    start_frame: Annotated[int, Field(ge=0)]
+    end_us: TimeUs
+    origin_pts: int | None
+    lines: Annotated[int, Field(gt=0)]
+
+
+Job = Annotated[PhotoJob | FilmJob | SamplesJob, Field(discriminator="type")]
 
 
 class Hello(Message):
@@ -171,6 +187,13 @@ class FilmEnded(Message):
     failed: tuple[PartFailure, ...] = ()
 
 
+class SamplesTaken(Message):
+    """All samples are sent that there are."""
+
+    type: Literal["SamplesTaken"] = "SamplesTaken"
+    frames: Annotated[int, Field(ge=0)]
+
+
 class JobFailed(Message):
     """The job ended with an error of the tree in `schemas/errors`; `code` names its class.
 
@@ -184,13 +207,13 @@ class JobFailed(Message):
 
 
 Reply = Annotated[
-    Hello | PictureMade | PhotoDecoded | FilmOpened | Progress | ShotFound | FilmEnded | JobFailed,
+    Hello | PictureMade | PhotoDecoded | FilmOpened | Progress | ShotFound | FilmEnded | SamplesTaken | JobFailed,
     Field(discriminator="type"),
 ]
 JOB: TypeAdapter[Job] = TypeAdapter(Job)
 REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
 
-LAST_REPLIES: Final = (PhotoDecoded, FilmEnded, JobFailed)
+LAST_REPLIES: Final = (PhotoDecoded, FilmEnded, SamplesTaken, JobFailed)
 """After one of these the child waits for the next job."""
 
 Send = Callable[[BaseModel, bytes], None]

@@ -26,6 +26,7 @@ from rushes.schemas.log import MediaRemoved
 from rushes.schemas.media import MediaDeleted, MediaUploaded
 from rushes.streams.event_time import event_time_us
 from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
+from rushes.streams.stages.face_samples import FaceSamples
 from rushes.streams.stages.split_erasure import erasure_groups
 from rushes.streams.stages.split_events import (
     Version,
@@ -82,16 +83,26 @@ class SplitStage(NoHooks):
     """Stage of `MediaUploaded` and `MediaDeleted`; see `rushes/streams/stage.py`.
 
     `blobs` may be used from several threads. `resend`: the transport forgets (an in-process broker), so that shots
-    delivered to it by an earlier process are sent again.
+    delivered to it by an earlier process are sent again. `samples`: takes further frames of shots with faces; without
+    it there are keyframes only.
     """
 
     name = "split"
 
-    def __init__(self, blobs: BlobStore, fetcher: Fetcher, decoder: MediaDecoder, *, resend: bool = False) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        fetcher: Fetcher,
+        decoder: MediaDecoder,
+        *,
+        resend: bool = False,
+        samples: FaceSamples | None = None,
+    ) -> None:
         self._blobs = blobs
         self._fetcher = fetcher
         self._decoder = decoder
         self._resend = resend
+        self._samples = samples
         self._threads = ThreadPoolExecutor(max(AHEAD_THREADS, decoder.workers), thread_name_prefix="split")
 
     def process(self, batch: Sequence[Upload]) -> Iterator[SplitOutcome]:
@@ -122,6 +133,8 @@ class SplitStage(NoHooks):
         """End the threads and the decoding processes."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._decoder.close()
+        if self._samples is not None:
+            self._samples.close()
 
     # -- batches and lanes
 
@@ -240,7 +253,7 @@ class SplitStage(NoHooks):
     def _film(self, incoming: Upload, event: MediaUploaded, film: _Film) -> Iterator[SplitOutcome]:
         version = _version_of(incoming, event)
         folder = MediaFolder(self._blobs, version.library_id, version.media_id)
-        delivery = FilmDelivery(version, folder, self._decoder, film.source, resend=self._resend)
+        delivery = FilmDelivery(version, folder, self._decoder, film.source, resend=self._resend, samples=self._samples)
         with film.file, closing(delivery.deliver(film.file.path, film.manifest)) as groups:
             for outputs in groups:
                 if outputs and self._is_removed(version):

@@ -148,17 +148,18 @@ def film_shot(
 def _with_boxes(
     frames: Sequence[Keyframe], boxes: Sequence[ProducerBox], start_us: int, end_us: int
 ) -> Iterator[Keyframe]:
-    """A box with a time goes to the frame nearest to it in its shot, one without to every frame."""
-    mine: dict[str, list[ProducerBox]] = {frame.frame_id: [] for frame in frames}
+    """A box with a time goes to the keyframe nearest to it in its shot, one without to every keyframe."""
+    keyframes = [frame for frame in frames if frame.why != "face_sample"]
+    mine: dict[str, list[ProducerBox]] = {frame.frame_id: [] for frame in keyframes}
     for box in boxes:
         if box.time_us is None:
             for of_frame in mine.values():
                 of_frame.append(box)
-        elif frames and start_us <= box.time_us < end_us:
+        elif keyframes and start_us <= box.time_us < end_us:
             at = box.time_us
-            nearest = min(frames, key=lambda frame: abs((frame.time_us or 0) - at))
+            nearest = min(keyframes, key=lambda frame: abs((frame.time_us or 0) - at))
             mine[nearest.frame_id].append(box)
-    return (frame.model_copy(update={"boxes": tuple(mine[frame.frame_id])}) for frame in frames)
+    return (frame.model_copy(update={"boxes": tuple(mine.get(frame.frame_id, ()))}) for frame in frames)
 
 
 def _parts(frames: Iterable[Keyframe]) -> Iterator[list[Keyframe]]:

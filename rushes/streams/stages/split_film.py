@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, assert_never
 
+import structlog
+
 from rushes.infra.media.decoder import FilmPart, MediaDecoder, Picture
 from rushes.infra.media.messages import FilmEnded, FilmOpened, Progress, ResumePoint, ShotFound
-from rushes.schemas.errors import PermanentError
-from rushes.schemas.ids import ShotId
+from rushes.infra.media.sampler import Stretch
+from rushes.schemas.errors import PermanentError, UnsupportedMedia
+from rushes.schemas.ids import ShotId, shot_id
 from rushes.schemas.media import MediaFacts
 from rushes.schemas.shots import Keyframe, PartFailure, ShotSplit
 from rushes.schemas.status import StatusCounters
 from rushes.streams.stage import Output
+from rushes.streams.stages.face_samples import FaceSamples
 from rushes.streams.stages.split_events import (
     Version,
     closing_outputs,
@@ -30,6 +34,8 @@ STATUS_STEP: Final = 0.05
 
 MAX_FAILURES_TOLD: Final = 100
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(slots=True)
 class _SoFar:
@@ -42,6 +48,7 @@ class _SoFar:
     resume: ResumePoint | None = None
     end_us: int = 0
     end_frame: int = 0
+    failed: list[PartFailure] = field(default_factory=list)
 
     def add(self, step: Step) -> None:
         self.steps += 1
@@ -51,23 +58,33 @@ class _SoFar:
         self.resume = step.resume
         self.end_us = step.end_us or 0
         self.end_frame = step.events[-1].end_frame
+        self.failed.extend(step.failed)
 
 
 class FilmDelivery:
     """One film's way out. `deliver` yields groups of outputs; an empty group says that work goes on.
 
     What is yielded counts as delivered when the next group is asked for. `resend`: shots that earlier runs delivered
-    are sent again, because the transport they were delivered to is gone.
+    are sent again, because the transport they were delivered to is gone. `samples`: further frames of shots with faces.
     """
 
     def __init__(
-        self, version: Version, folder: MediaFolder, decoder: MediaDecoder, source: Source, *, resend: bool
+        self,
+        version: Version,
+        folder: MediaFolder,
+        decoder: MediaDecoder,
+        source: Source,
+        *,
+        resend: bool,
+        samples: FaceSamples | None = None,
     ) -> None:
         self._version = version
         self._folder = folder
         self._decoder = decoder
         self._source = source
         self._resend = resend
+        self._samples = samples
+        self._has_faces = False
         self._so_far = _SoFar()
         self._told = 0.0
         self._begun = False
@@ -88,7 +105,7 @@ class FilmDelivery:
             try:
                 with closing(self._decoder.film(path, self._so_far.resume, wanted)) as parts:
                     for part in parts:
-                        yield from self._take(part)
+                        yield from self._take(path, part)
             except PermanentError as error:
                 if not self._so_far.shot_ids:
                     raise
@@ -98,7 +115,7 @@ class FilmDelivery:
         yield tuple(closing_outputs(self._version.library_id, self._version.media_id, self._version.number, totals))
         self._folder.write_manifest(Manifest(version=self._version.number, source=self._source, completed=totals))
 
-    def _take(self, part: FilmPart) -> Iterator[tuple[Output, ...]]:
+    def _take(self, path: Path, part: FilmPart) -> Iterator[tuple[Output, ...]]:
         match part:
             case FilmOpened():
                 yield from self._open(part.facts)
@@ -107,15 +124,17 @@ class FilmDelivery:
             case Picture():
                 made = keyframe(self._version, self._folder, part)
                 self._pictures[made.frame_index] = made  # a repeated job sends the pictures of its first shot again
+                if self._samples is not None and not self._has_faces:
+                    self._has_faces = self._samples.shows_face(part)
                 yield ()
             case ShotFound(resume=None):
                 self._last_found = part  # the film's end is told next, and belongs to this step
             case ShotFound():
-                yield from self._deliver_shot(part, None)
+                yield from self._deliver_shot(path, part, None)
             case FilmEnded():
                 assert self._last_found is not None
                 self._ended = part
-                yield from self._deliver_shot(self._last_found, part)
+                yield from self._deliver_shot(path, self._last_found, part)
             case _:
                 assert_never(part)
 
@@ -139,10 +158,14 @@ class FilmDelivery:
             self._folder.write_manifest(Manifest(version=self._version.number, source=self._source))
             yield (self._status(self._share(self._so_far.end_us)),)
 
-    def _deliver_shot(self, found: ShotFound, ended: FilmEnded | None) -> Iterator[tuple[Output, ...]]:
+    def _deliver_shot(self, path: Path, found: ShotFound, ended: FilmEnded | None) -> Iterator[tuple[Output, ...]]:
         assert self._so_far.facts is not None
-        events = film_shot(self._version, self._so_far.facts, found, self._pictures.values())
-        self._pictures = {}
+        frames = {frame.frame_id: frame for frame in self._pictures.values()}
+        failed: list[PartFailure] = []
+        if self._samples is not None and self._has_faces:
+            yield from self._sample(self._samples, path, found, frames, failed)
+        events = film_shot(self._version, self._so_far.facts, found, frames.values())
+        self._pictures, self._has_faces = {}, False
         step = Step(
             shot_id=events[0].shot_id,
             start_us=found.begin.start_us,
@@ -151,6 +174,7 @@ class FilmDelivery:
             facts=self._so_far.facts,
             resume=found.resume,
             ended=ended,
+            failed=tuple(failed),
         )
         number = self._so_far.steps
         outputs = list(shot_outputs(self._version.library_id, events))
@@ -158,6 +182,35 @@ class FilmDelivery:
         yield (*outputs, *self._due_status(found.end_us, counted))
         self._folder.write_step(self._version.number, number, step)
         self._so_far.add(step)
+
+    def _sample(
+        self,
+        samples: FaceSamples,
+        path: Path,
+        found: ShotFound,
+        frames: dict[str, Keyframe],
+        failed: list[PartFailure],
+    ) -> Iterator[tuple[Output, ...]]:
+        """Add the shot's samples to its frames, by id. Without them it goes out all the same, and that is told."""
+        begin, before = found.begin, self._so_far.resume
+        stretch = Stretch(begin.start_us, begin.start_frame, found.end_us, before.origin_pts if before else None)
+        known_us = {frame.time_us for frame in frames.values() if frame.time_us is not None}
+        try:
+            if not stretch.reachable:
+                raise UnsupportedMedia(
+                    "the film can't be sought, so that this shot was not looked at again; make a proxy"
+                )
+            with closing(samples.take(path, stretch, known_us)) as pictures:
+                for picture in pictures:
+                    if picture is not None and picture.figures.time_us not in known_us:
+                        sample = keyframe(self._version, self._folder, picture)
+                        frames[sample.frame_id] = sample
+                    yield ()
+        except PermanentError as error:
+            log.warning("a shot has no face samples, or not all", media=self._version.media_id, why=str(error))
+            identity = shot_id(self._version.library_id, self._version.media_id, self._version.number, begin.start_us)
+            reason = f"no face samples, or not all: {error}"
+            failed.append(PartFailure(code=error.code, reason=reason, start_us=begin.start_us, shot_id=identity))
 
     def _counted(self, events: tuple[ShotSplit, ...]) -> StatusCounters:
         return StatusCounters(
@@ -198,7 +251,7 @@ class FilmDelivery:
         )
 
     def _totals(self, ended: FilmEnded) -> Totals:
-        failed = ended.failed
+        failed = (*ended.failed, *self._so_far.failed)
         lost = [at for at in self._version.wanted_us() if at >= ended.duration_us]
         if lost:
             reason = f"{len(lost)} of the producer's boxes lie behind the film's end"

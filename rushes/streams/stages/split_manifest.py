@@ -73,7 +73,10 @@ class Manifest(Stored):
 
 
 class Step(Stored):
-    """A delivered shot: its events, and where to go on; or, of a film's last shot, how the film ended."""
+    """A delivered shot: its events, and where to go on; or, of a film's last shot, how the film ended.
+
+    `failed`: what could not be had of the shot itself.
+    """
 
     format: Literal[1] = 1
     shot_id: Uuid
@@ -83,6 +86,7 @@ class Step(Stored):
     facts: MediaFacts
     resume: ResumePoint | None = None
     ended: FilmEnded | None = None
+    failed: tuple[PartFailure, ...] = ()
 
 
 class _Anchors(Stored):

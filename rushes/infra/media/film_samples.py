@@ -1,0 +1,55 @@
+"""Single frames of a stretch of film, at given times: the second look at shots in which there are faces. In the child.
+
+The stretch is decoded again from the nearest place to seek to: a first pass need not keep, scale or compress frames
+that nobody asks for, and may leave out most of them.
+"""
+
+import time
+from collections import deque
+from typing import Final
+
+from rushes.infra.media.film_pictures import KeptFrame
+from rushes.infra.media.film_reader import FilmReader
+from rushes.infra.media.jpeg import make_picture
+from rushes.infra.media.messages import Progress, SamplesJob, SamplesTaken, Send
+from rushes.infra.settings import DecodeLimits
+
+PROGRESS_EVERY_S: Final = 1.0
+
+
+def take_samples(job: SamplesJob, limits: DecodeLimits, send: Send) -> None:
+    """Send the first frame at or behind each of the times, as far as the stretch has one.
+
+    A frame is sent once, however many of the times it is the first behind. Raises as `FilmReader.frames`.
+    """
+    wanted = deque(job.times_us)
+    index, now_us, told_at_s = job.start_frame, job.start_us, time.monotonic()
+
+    def alive() -> None:
+        nonlocal told_at_s
+        if time.monotonic() - told_at_s >= PROGRESS_EVERY_S:
+            told_at_s = time.monotonic()
+            send(Progress(time_us=now_us, frames=index), b"")
+
+    reader = FilmReader(job.path, limits, recognised=True, alive=alive)
+    taken = 0
+    for timed in reader.frames(job.start_us, job.origin_pts):
+        now_us = timed.time_us
+        if now_us < job.start_us:
+            continue
+        if now_us >= job.end_us:
+            break
+        if wanted and wanted[0] <= now_us:
+            while wanted and wanted[0] <= now_us:
+                wanted.popleft()
+            transform = reader.facts.display_transform if reader.facts is not None else None
+            kept = KeptFrame.of(timed.frame, reader.aspect, min(job.lines, limits.keyframe_lines), transform)
+            message, payload = make_picture(
+                kept.to_image(), limits, why="face_sample", time_us=now_us, frame_index=index
+            )
+            send(message, payload)
+            taken += 1
+        index += 1
+        if not wanted:
+            break
+    send(SamplesTaken(frames=taken), b"")
