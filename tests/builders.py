@@ -95,6 +95,11 @@ class LibraryBuilder:
             kinds=(group("scene", [] if scene is None else [(None, scene)]), group("face", list(faces))),
         )
 
+    def sample_of(self, frame: EmbeddedFrame, media: str, keyframe_us: int) -> EmbeddedFrame:
+        """The frame as a face sample, without a scene of its own, that goes by the keyframe at a time."""
+        kinds = tuple(group for group in frame.kinds if group.kind != "scene")
+        return frame.model_copy(update={"kinds": kinds, "scene_frame_id": self.frame_id(media, keyframe_us)})
+
     def shot_entry(
         self, media: str, frames: Sequence[EmbeddedFrame], *, version: int = 1, part: int = 0, final: bool = True
     ) -> ItemsEmbedded:

@@ -48,6 +48,8 @@ def _arrival(lib: LibraryBuilder, rng: random.Random) -> None:
         phash=rng.choice(PICTURES),
         model=rng.choice(["m1"] * 9 + ["m2"]),
     )
+    if rng.random() < 0.3:
+        frame = lib.sample_of(frame, media, rng.randrange(4) * 1_000_000)
     lib.apply(lib.shot_entry(media, [frame], version=version, part=rng.choice([0, 0, 1]), final=rng.random() < 0.9))
     if rng.random() < 0.3:
         lib.totals(media, version=version)

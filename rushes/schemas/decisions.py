@@ -17,6 +17,13 @@ Decision = Literal[
 ]  # fmt: skip
 
 
+class Presence(Part):
+    """From when to when an item's tracklet is seen in its shot: times of its first and last frame."""
+
+    from_us: TimeUs
+    to_us: TimeUs
+
+
 class Neighbour(Part):
     """A cluster near the item, and a member to look at."""
 
@@ -71,6 +78,8 @@ class ClusterAssigned(Event):
     frame_id: Uuid
     time_us: TimeUs | None = None
     box: GridBox | None = None
+    tracklet_id: Uuid | None = Field(default=None, description="Items of one tracklet are one person; in films only.")
+    presence: Presence | None = Field(default=None, description="Of the tracklet.")
     quality: float | None = None
     image_uri: str | None = None
     thumbnail_uri: str | None = None

@@ -16,6 +16,7 @@ ShotId = NewType("ShotId", str)
 FrameId = NewType("FrameId", str)
 ItemId = NewType("ItemId", str)
 ClusterId = NewType("ClusterId", str)
+TrackletId = NewType("TrackletId", str)
 EventId = NewType("EventId", str)
 FeedbackId = NewType("FeedbackId", str)
 ModelId = NewType("ModelId", str)
@@ -76,6 +77,11 @@ def item_id(library_id: LibraryId, frame: FrameId, kind: str, box: Box | None) -
 def item_id_of_version(library_id: LibraryId, candidate: ItemId, version: int) -> ItemId:
     """Id of an item whose candidate id belongs already to a different picture of an older version."""
     return ItemId(derive("item-of-version", library_id, candidate, version))
+
+
+def tracklet_id(library_id: LibraryId, shot: ShotId, first: ItemId) -> TrackletId:
+    """Id of a tracklet, from its shot and the candidate id of its first item."""
+    return TrackletId(derive("tracklet", library_id, shot, first))
 
 
 def cluster_id(library_id: LibraryId, kind: str, founder: ItemId, cause: EventId) -> ClusterId:

@@ -44,7 +44,7 @@ class CandidateItem(Part):
     landmarks: Landmarks | None = None
     detection_score: Annotated[float, Field(ge=0, le=1)] | None = None
     quality: Annotated[float, Field(ge=0, le=1)]
-    tracklet_id: Uuid | None = None
+    tracklet_id: Uuid | None = Field(default=None, description="One of the entry's `tracklets`.")
     label: str | None = None
     vector: Vector
     secondary: dict[str, SecondaryVector] = Field(default_factory=dict)
@@ -61,8 +61,23 @@ class KindItems(Part):
     error: str | None = Field(default=None, description="Why this kind could not be embedded in this frame.")
 
 
+class Tracklet(Part):
+    """Items of one kind in several frames of a shot, known to be one person.
+
+    Said of the whole tracklet in every entry that holds an item of it. Two items of a kind in one frame are two
+    persons, so that two tracklets with a frame in common are two persons as well.
+    """
+
+    tracklet_id: Uuid
+    kind: ItemKind
+    from_us: TimeUs = Field(description="Time of its first frame.")
+    to_us: TimeUs = Field(description="Time of its last frame.")
+    count: Annotated[int, Field(ge=2)] = Field(description="Its items, in all entries of the shot.")
+    best_item_id: Uuid = Field(description="The item of the highest quality.")
+
+
 class EmbeddedFrame(Part):
-    """One keyframe and everything seen in it."""
+    """One frame and everything seen in it. A kind that is not among its `kinds` was not looked for there."""
 
     frame_id: Uuid
     stream: Annotated[int, Field(ge=0)] = 0
@@ -71,6 +86,9 @@ class EmbeddedFrame(Part):
     thumbnail_uri: str
     perceptual_hash: PerceptualHash
     flags: tuple[FrameFlag, ...] = ()
+    scene_frame_id: Uuid | None = Field(
+        default=None, description="Of a face sample, which has no scene of its own: the keyframe that has it."
+    )
     kinds: tuple[KindItems, ...]
 
 
@@ -86,8 +104,9 @@ class ItemsEmbedded(Entry):
     final: bool = True
     start_us: TimeUs | None = None
     frame_duration_us: TimeUs | None = None
-    kinds_expected: tuple[ItemKind, ...]
+    kinds_expected: tuple[ItemKind, ...] = Field(description="Of keyframes; face samples have no scene and no region.")
     frames: tuple[EmbeddedFrame, ...]
+    tracklets: tuple[Tracklet, ...] = Field(default=(), description="Those that the items of these frames belong to.")
     error: PartFailure | None = None
 
 

@@ -1,6 +1,7 @@
 """State as a fold: duplicates, order of batches, versions, removal, tenants, corrections."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ from rushes.processors.clustering.finding import anchored_frames
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.human import effective
 from rushes.processors.clustering.library import Library
+from rushes.schemas import ids
+from rushes.schemas.decisions import Presence
 from rushes.schemas.errors import InvalidEvent
 from rushes.schemas.feedback import Confirm, Move, Rename
 from rushes.schemas.ids import MediaId
+from rushes.schemas.log import Tracklet
 from rushes.schemas.revision import Revision
 from tests.builders import GENERATION, LEFT, RIGHT, LibraryBuilder, axis, towards
 from tests.random_library import random_library
@@ -82,12 +86,58 @@ def test_the_invariants_of_the_state_hold(seed):
         faces = [state.items[i].cluster_id for i, kind in frame.items.items() if kind == "face"]
         together = [cluster for cluster in faces if cluster is not None]
         assert len(together) == len(set(together))
+    seen = Counter(
+        (state.scene_of(item.frame_id), item.cluster_id)
+        for item in state.items.values()
+        if item.kind == "face" and item.cluster_id and state.scene_of(item.frame_id)
+    )
+    counted = {(scene, face): n for scene, faces in state.presence.items() for face, n in faces.items() if n}
+    assert counted == seen
     assert state.in_noise == {i.provisional_id: i.item_id for i in state.items.values() if i.cluster_id is None}
     assert state.incomplete == {m.media_id for m in state.media.values() if not m.complete}
     for media in state.media.values():
         assert media.item_count == sum(item.media_id == media.media_id for item in state.items.values())
     revisions = [i.record.revision for i in state.items.values()] + [c.record.revision for c in state.clusters.values()]
     assert len(set(revisions)) == len(revisions)
+
+
+def test_a_face_sample_is_in_the_scene_of_its_keyframe_wherever_that_moves():
+    lib = LibraryBuilder()
+    sample = lib.sample_of(lib.frame("film", 500_000, faces=[(LEFT, axis(5))]), "film", 1_000_000)
+    keyframe = lib.frame("film", 1_000_000, scene=axis(0))
+    lib.one("other", scene=axis(1))
+    lib.shot("film", sample, keyframe)
+    face, scene = lib.item_id("film", 500_000, "face", LEFT), lib.item_id("film", 1_000_000, "scene", None)
+    assert lib.record(face).parent_cluster_id == lib.record(scene).cluster_id
+    elsewhere = lib.record(lib.item_id("other", 0, "scene", None)).cluster_id
+    changes = lib.move("f1", scene, elsewhere)
+    assert changes.items[face].parent_cluster_id == elsewhere
+    assert {item.kind for item in lib.state.items.values() if item.frame_id == sample.frame_id} == {"face"}
+
+
+def test_a_tracklet_and_when_it_is_seen_are_told_with_the_assignment():
+    lib = LibraryBuilder()
+    frames = [lib.frame("film", at, scene=axis(0), faces=[(LEFT, axis(5))]) for at in (0, 500_000)]
+    tracklet = Tracklet(
+        tracklet_id=ids.tracklet_id(lib.library_id, ids.ShotId("shot"), lib.item_id("film", 0, "face", LEFT)),
+        kind="face", from_us=0, to_us=500_000, count=2, best_item_id=lib.item_id("film", 0, "face", LEFT),
+    )  # fmt: skip
+    entry = lib.shot_entry("film", [in_tracklet(frame, tracklet.tracklet_id) for frame in frames])
+    lib.apply(entry.model_copy(update={"tracklets": (tracklet,)}))
+    records = [lib.record(lib.item_id("film", at, "face", LEFT)) for at in (0, 500_000)]
+    assert [record.tracklet_id for record in records] == [tracklet.tracklet_id] * 2
+    assert [record.presence for record in records] == [Presence(from_us=0, to_us=500_000)] * 2
+    assert lib.record(lib.item_id("film", 0, "scene", None)).presence is None
+
+
+def in_tracklet(frame, tracklet_id):
+    kinds = []
+    for group in frame.kinds:
+        items = group.items
+        if group.kind == "face":
+            items = tuple(item.model_copy(update={"tracklet_id": tracklet_id}) for item in items)
+        kinds.append(group.model_copy(update={"items": items}))
+    return frame.model_copy(update={"kinds": tuple(kinds)})
 
 
 def test_a_duplicate_tells_the_current_assignment_again():

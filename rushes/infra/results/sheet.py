@@ -224,6 +224,7 @@ def _items_part(catalogue: Catalogue, places: range, mates: Mapping[str, Sequenc
                 assigned.pinned,
                 None if assigned.margin is None else round(assigned.margin, 3),
                 None if assigned.thresholds is None else thresholds.place(_wording(assigned.thresholds)),
+                _seen(item),
             ]
         )
     return {
@@ -233,6 +234,12 @@ def _items_part(catalogue: Catalogue, places: range, mates: Mapping[str, Sequenc
         "thresholds": thresholds.rows(),
         "rows": rows,
     }
+
+
+def _seen(item: ItemResult) -> JsonValue:
+    """Time codes between which the item's person is in the shot."""
+    seen = item.assigned.presence
+    return None if seen is None else [time_label(at, item.facts) for at in (seen.from_us, seen.to_us)]
 
 
 def _wording(thresholds: Thresholds) -> str:

@@ -1,6 +1,6 @@
 """Media arriving: embedded shots, totals, new versions, removal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rushes.processors.clustering.corrections import carry_out_waiting, refuse_waiting
@@ -21,6 +21,7 @@ from rushes.schemas.log import (
     KindItems,
     MediaRemoved,
     MediaTotals,
+    Tracklet,
 )
 from rushes.schemas.status import MediaStatus, StatusCounters, StatusState
 from rushes.schemas.vectors import decode_vector
@@ -34,14 +35,17 @@ SAID_CHARACTERS: Final = 1000
 
 
 def embedded(library: Library, changes: Changes, entry: ItemsEmbedded) -> None:
-    """Resolve and decide the items of a shot; scenes first, then who is in them."""
+    """Resolve and decide the items of a shot; scenes first, then who is in them; face samples behind the keyframes
+    whose scenes they are in.
+    """
     media = _current(library, entry.media_id, entry.version)
     if media is None:
         return
     media.frame_duration_us = entry.frame_duration_us or media.frame_duration_us
     arrived: list[Item] = []
-    for embedded_frame in entry.frames:
-        arrived += _arrive(library, changes, media, entry, embedded_frame)
+    shot = _Shot(media, entry)
+    for embedded_frame in sorted(entry.frames, key=lambda frame: frame.scene_frame_id is not None):
+        arrived += _arrive(library, changes, shot, embedded_frame)
     media.shot_applied(entry.shot_id, entry.part, final=entry.final)
     if entry.error is not None:
         media.failures.append(f"{entry.error.code}: {entry.error.reason}")
@@ -123,6 +127,15 @@ def _current(library: Library, media_id: str, version: int) -> MediaState | None
 
 
 @dataclass(frozen=True, slots=True)
+class _Shot:
+    """An entry at work: the media's state, and the known frames so far by the ids they came with."""
+
+    media: MediaState
+    entry: ItemsEmbedded
+    known_as: dict[str, FrameId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class _Arrival:
     """One embedded frame and the known frame that it is. `same`: the pictures agree."""
 
@@ -132,11 +145,17 @@ class _Arrival:
     frame: Frame
     same: bool
 
+    def tracklet_of(self, candidate: CandidateItem) -> Tracklet | None:
+        """What the entry says of the candidate's tracklet."""
+        return next((told for told in self.entry.tracklets if told.tracklet_id == candidate.tracklet_id), None)
 
-def _arrive(
-    library: Library, changes: Changes, media: MediaState, entry: ItemsEmbedded, embedded_frame: EmbeddedFrame
-) -> list[Item]:
+
+def _arrive(library: Library, changes: Changes, shot: _Shot, embedded_frame: EmbeddedFrame) -> list[Item]:
+    media, entry = shot.media, shot.entry
     frame, same = _frame(library, changes, media, embedded_frame)
+    shot.known_as[embedded_frame.frame_id] = frame.frame_id
+    scene_frame = embedded_frame.scene_frame_id
+    library.go_by(frame, None if scene_frame is None else shot.known_as.get(scene_frame, FrameId(scene_frame)))
     arrival = _Arrival(media, entry, embedded_frame, frame, same)
     media.frames_seen.add(frame.frame_id)
     arrived: list[Item] = []
@@ -223,6 +242,7 @@ def _resolve(library: Library, changes: Changes, arrival: _Arrival, group: KindI
         if item.media_version != media.version:
             item.media_version, item.shot_id = media.version, ShotId(arrival.entry.shot_id)
             item.image_uri, item.thumbnail_uri = arrival.embedded.image_uri, arrival.embedded.thumbnail_uri
+            item.tracklet = arrival.tracklet_of(candidate)
             library.tell_again(changes, item)
             if item.cluster_id is not None:
                 library.touched[item.cluster_id] = None  # its cover may be the old picture
@@ -250,6 +270,7 @@ def _register(library: Library, arrival: _Arrival, group: KindItems, candidate: 
         image_uri=embedded_frame.image_uri,
         thumbnail_uri=embedded_frame.thumbnail_uri,
         age=library.next_age(),
+        tracklet=arrival.tracklet_of(candidate),
     )
     library.items[item_id] = item
     arrival.frame.items[item_id] = group.kind

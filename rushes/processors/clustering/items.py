@@ -10,7 +10,7 @@ from rushes.schemas.decisions import ClusterAssigned, ClusterChanged
 from rushes.schemas.event import ItemKind
 from rushes.schemas.feedback import ItemRef
 from rushes.schemas.ids import Box, ClusterId, FrameId, ItemId, MediaId, ModelId, ShotId
-from rushes.schemas.log import FeedbackSubmitted, LogEntry
+from rushes.schemas.log import FeedbackSubmitted, LogEntry, Tracklet
 from rushes.schemas.revision import Revision
 from rushes.schemas.status import MediaStatus
 
@@ -44,6 +44,7 @@ class Item:
     image_uri: str
     thumbnail_uri: str
     age: int
+    tracklet: Tracklet | None = None
     cluster_id: ClusterId | None = None
     provisional_id: ClusterId | None = None
     machine_cluster_id: ClusterId | None = None
@@ -57,7 +58,10 @@ class Item:
 
 @dataclass(slots=True)
 class Frame:
-    """A frame known in the library and the items in it, by kind."""
+    """A frame known in the library and the items in it, by kind.
+
+    `scene_frame_id`: of a face sample, the frame whose scene it is in, be it known already or not.
+    """
 
     frame_id: FrameId
     media_id: MediaId
@@ -65,6 +69,7 @@ class Frame:
     time_us: int | None
     perceptual_hash: str
     version: int
+    scene_frame_id: FrameId | None = None
     items: dict[ItemId, ItemKind] = field(default_factory=dict)
 
 

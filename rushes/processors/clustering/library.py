@@ -20,7 +20,7 @@ from rushes.processors.clustering.items import (
 )
 from rushes.processors.clustering.scoring import Gallery, Score
 from rushes.processors.clustering.waiting import Waiting
-from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Decision, Neighbour, Thresholds
+from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Decision, Neighbour, Presence, Thresholds
 from rushes.schemas.errors import ModelMismatch
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import ClusterId, EventId, FrameId, Generation, ItemId, LibraryId, MediaId, ModelId
@@ -48,7 +48,8 @@ class Library:
     """State of one library in one generation: a fold over its log.
 
     `skipped`: entries that are passed over, and the media that one of them was about, where it came. `in_noise`: who
-    waits under a provisional id. `presence`: how many faces of a character are in a scene.
+    waits under a provisional id. `presence`: how many faces of a character are in a scene. `samples`: face samples by
+    the frame whose scene they are in.
     """
 
     library_id: LibraryId
@@ -69,6 +70,7 @@ class Library:
     waiting: Waiting = field(default_factory=Waiting)
     in_noise: dict[ClusterId, ItemId] = field(default_factory=dict)
     presence: dict[ClusterId, Counter[ClusterId]] = field(default_factory=dict)
+    samples: dict[FrameId, set[FrameId]] = field(default_factory=dict)
     touched: dict[ClusterId, None] = field(default_factory=dict)
     moved_scenes: dict[FrameId, None] = field(default_factory=dict)
     ages: int = 0
@@ -109,8 +111,10 @@ class Library:
     # -- membership
 
     def scene_of(self, frame_id: FrameId) -> ClusterId | None:
-        """The scene cluster of a frame; None in noise, or where the frame has no scene item."""
+        """The scene cluster of a frame; None in noise, or without a scene item in it or the frame it goes by."""
         frame = self.frames.get(frame_id)
+        if frame is not None and frame.scene_frame_id is not None:
+            frame = self.frames.get(frame.scene_frame_id)
         if frame is None:
             return None
         for item_id, kind in frame.items.items():
@@ -194,8 +198,28 @@ class Library:
         self.frames[frame.frame_id] = frame
         self.media[frame.media_id].frames.add(frame.frame_id, frame.stream, frame.time_us)
 
+    def go_by(self, frame: Frame, scene_frame_id: FrameId | None) -> None:
+        """From here on a frame is in the scene of another; None: in its own."""
+        if frame.scene_frame_id == scene_frame_id:
+            return
+        scene_before = self.scene_of(frame.frame_id)
+        self._leave_scene_frame(frame)
+        frame.scene_frame_id = scene_frame_id
+        if scene_frame_id is not None:
+            self.samples.setdefault(scene_frame_id, set()).add(frame.frame_id)
+        self._scene_moved(frame.frame_id, scene_before)
+
+    def _leave_scene_frame(self, frame: Frame) -> None:
+        if frame.scene_frame_id is None:
+            return
+        others = self.samples[frame.scene_frame_id]
+        others.discard(frame.frame_id)
+        if not others:
+            del self.samples[frame.scene_frame_id]
+
     def forget_frame(self, frame: Frame) -> None:
         """Take a frame without items out of the state."""
+        self._leave_scene_frame(frame)
         del self.frames[frame.frame_id]
         self.media[frame.media_id].frames.discard(frame.frame_id, frame.stream, frame.time_us)
 
@@ -214,12 +238,13 @@ class Library:
         after = self.scene_of(frame_id)
         if before == after:
             return
-        self.moved_scenes[frame_id] = None
-        for item_id, kind in self.frames[frame_id].items.items():
-            character = self.items[item_id].cluster_id
-            if kind == "face" and character is not None:
-                self._count(before, character, -1)
-                self._count(after, character, 1)
+        for moved in (frame_id, *sorted(self.samples.get(frame_id, ()))):
+            self.moved_scenes[moved] = None
+            for item_id, kind in self.frames[moved].items.items():
+                character = self.items[item_id].cluster_id
+                if kind == "face" and character is not None:
+                    self._count(before, character, -1)
+                    self._count(after, character, 1)
 
     # -- records
 
@@ -251,6 +276,8 @@ class Library:
             frame_id=item.frame_id,
             time_us=self.frames[item.frame_id].time_us,
             box=item.box,
+            tracklet_id=item.tracklet.tracklet_id if item.tracklet else None,
+            presence=_presence(item),
             quality=item.quality,
             image_uri=item.image_uri,
             thumbnail_uri=item.thumbnail_uri,
@@ -269,6 +296,8 @@ class Library:
                 "shot_id": item.shot_id,
                 "image_uri": item.image_uri,
                 "thumbnail_uri": item.thumbnail_uri,
+                "tracklet_id": item.tracklet.tracklet_id if item.tracklet else None,
+                "presence": _presence(item),
             }
         )
         changes.items[item.item_id] = item.record
@@ -313,3 +342,7 @@ class Library:
             similarity=score.similarity,
             exemplar_item_id=cluster.exemplars[0] if cluster.exemplars else None,
         )
+
+
+def _presence(item: Item) -> Presence | None:
+    return Presence(from_us=item.tracklet.from_us, to_us=item.tracklet.to_us) if item.tracklet else None

@@ -144,7 +144,7 @@ class EmbedStage(NoHooks):
             if work.seen and work.failure is None
             for index, keyframe in enumerate(_frames(work.source))
         ]
-        found = self.cache.look_up([(task.key, self._vision.kinds_of(task.keyframe.boxes)) for task in tasks])
+        found = self.cache.look_up([(task.key, self._vision.kinds_of(task.keyframe)) for task in tasks])
         for task, seen in zip(tasks, found, strict=True):
             task.work.seen[task.index] = seen
         return [task for task, seen in zip(tasks, found, strict=True) if seen is None]
@@ -160,7 +160,7 @@ class EmbedStage(NoHooks):
                 task.work.failure = read
             elif read.picture is None:
                 why = f"expected a JPEG at {task.keyframe.image_uri}, found other bytes: upload it anew"
-                task.work.seen[task.index] = unseen(self._vision.kinds_of(task.keyframe.boxes), why)
+                task.work.seen[task.index] = unseen(self._vision.kinds_of(task.keyframe), why)
                 log.warning("a keyframe does not decode", uri=task.keyframe.image_uri, frame_id=task.keyframe.frame_id)
             else:
                 pictures.append(read.picture)

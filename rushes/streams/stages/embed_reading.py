@@ -19,7 +19,7 @@ from rushes.infra.blobs.port import BlobStore
 from rushes.processors.embedding.protocol import Image, Reduction
 from rushes.schemas.errors import PermanentError, TransientError
 from rushes.schemas.shots import Keyframe
-from rushes.streams.stages.vision import Picture, Vision
+from rushes.streams.stages.vision import Picture, Vision, is_sample
 
 CHUNK_PIXELS: Final = 16 * 1920 * 1088
 """Of the pictures that are kept whole for a chunk: 16 of 1080p, 100 MB decoded; as much again is being read ahead."""
@@ -119,7 +119,9 @@ class KeyframeReader:
             image = self._reduced(data, keyframe)
         if image is None:
             image = decoded(data)
-        return Read(None if image is None else self._vision.picture(image, keyframe.boxes), genuine)
+        if image is None:
+            return Read(None, genuine)
+        return Read(self._vision.picture(image, keyframe.boxes, whole=not is_sample(keyframe)), genuine)
 
     def _reduced(self, data: bytes, keyframe: Keyframe) -> Image | None:
         """The picture as small as the models allow; None where it is not of the size that the event says."""

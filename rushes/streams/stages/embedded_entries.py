@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from rushes.schemas.event import MAX_EVENT_BYTES, ItemKind
-from rushes.schemas.ids import FrameId, LibraryId, entry_id, item_id
+from rushes.schemas.ids import FrameId, LibraryId, ShotId, entry_id, item_id
 from rushes.schemas.log import CandidateItem, EmbeddedFrame, ItemsEmbedded, KindItems, MediaTotals
 from rushes.schemas.shots import Keyframe, MediaSplit, PartFailure, ShotSplit
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
-from rushes.streams.stages.vision import Vision
+from rushes.streams.stages.tracklet_facts import tracklet_bytes, tracklets_in, with_tracklets
+from rushes.streams.stages.vision import Vision, is_sample
 
 LIMIT_BYTES: Final = MAX_EVENT_BYTES - 4096
 """Of an entry's frames: leaves room for the entry's own fields, the media id in up to 1,536 bytes of escapes."""
@@ -50,11 +51,17 @@ class Models:
 
 def shot_entries(shot: ShotSplit, seen: Sequence[Seen], models: Models) -> list[ItemsEmbedded]:
     """One entry, or several cut between frames. `seen`: one per frame of the shot."""
-    frames = [
-        fitting_frame(embedded_frame(LibraryId(shot.library_id), keyframe, what, models))
-        for keyframe, what in zip(shot.frames, seen, strict=True)
-    ]
-    groups = _grouped(frames, [len(frame.model_dump_json()) + 1 for frame in frames])
+    whole_frames = [keyframe for keyframe in shot.frames if not is_sample(keyframe)]
+    fitting = []
+    for keyframe, what in zip(shot.frames, seen, strict=True):
+        frame = embedded_frame(LibraryId(shot.library_id), keyframe, what, models)
+        if is_sample(keyframe):
+            frame = frame.model_copy(update={"scene_frame_id": _nearest(keyframe, whole_frames)})
+        room = 0 if keyframe.time_us is None else min(tracklet_bytes(frame), LIMIT_BYTES // 2)
+        fitting.append(fitting_frame(frame, LIMIT_BYTES - room))
+    frames, tracklets = with_tracklets(LibraryId(shot.library_id), ShotId(shot.shot_id), fitting)
+    sizes = [len(frame.model_dump_json()) + 1 + (tracklet_bytes(frame) if tracklets else 0) for frame in frames]
+    groups = _grouped(frames, sizes)
     regions = any(keyframe.boxes for keyframe in shot.frames)
     rate = shot.media.frame_rate
     return [
@@ -74,9 +81,16 @@ def shot_entries(shot: ShotSplit, seen: Sequence[Seen], models: Models) -> list[
             else round(1_000_000 * rate.denominator / rate.numerator),
             kinds_expected=(*models.kinds, "region") if regions else models.kinds,
             frames=tuple(group),
+            tracklets=tracklets_in(group, tracklets),
         )
         for piece, group in enumerate(groups)
     ]  # fmt: skip
+
+
+def _nearest(sample: Keyframe, keyframes: Sequence[Keyframe]) -> str | None:
+    """Id of the keyframe nearest in time; None where the part of the shot has none."""
+    distances = [(abs((frame.time_us or 0) - (sample.time_us or 0)), frame.frame_id) for frame in keyframes]
+    return min(distances)[1] if distances else None
 
 
 def failed_entry(shot: ShotSplit, code: str, reason: str, letter_id: str) -> ItemsEmbedded:

@@ -14,6 +14,7 @@ from rushes.processors.faces.quality import face_quality
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import BOX_STEPS, Box, quantise, quantised
 from rushes.schemas.media import ProducerBox
+from rushes.schemas.shots import Keyframe
 from rushes.schemas.vectors import encode_vector
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
 
@@ -26,15 +27,16 @@ NO_PIXELS: Final[Image] = np.empty((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded keyframe and the producer's boxes in it.
+    """A decoded frame and the producer's boxes in it.
 
     `scene` is the picture as the scene model takes it, where it was made ready before; `image` is NO_PIXELS where
-    nothing else is looked at.
+    nothing else is looked at. `whole`: its scene is looked at, as in any frame but a face sample.
     """
 
     image: Image
     regions: tuple[ProducerBox, ...] = ()
     scene: Prepared | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class _Crop:
     quality: float
     face: DetectedFace | None = None
     label: str | None = None
+
+
+def is_sample(frame: Keyframe) -> bool:
+    """Whether a frame was taken for the sake of its faces only."""
+    return frame.why == "face_sample"
 
 
 class Vision:
@@ -69,8 +76,11 @@ class Vision:
             parts += [str(self.face.model_id), self.detector.detector_id]
         return "+".join(parts)
 
-    def kinds_of(self, regions: Sequence[ProducerBox]) -> tuple[ItemKind, ...]:
-        return (*self.kinds, "region") if regions else self.kinds
+    def kinds_of(self, frame: Keyframe) -> tuple[ItemKind, ...]:
+        """What is looked for in a frame: of a face sample only who is in it, so that scenes have no near-duplicates."""
+        if is_sample(frame):
+            return tuple(kind for kind in self.kinds if kind != "scene")
+        return (*self.kinds, "region") if frame.boxes else self.kinds
 
     def load(self) -> None:
         """Take all models into memory."""
@@ -91,10 +101,10 @@ class Vision:
         """By how much a JPEG of this size may be decoded smaller. From any thread."""
         return 1 if self._preparing is None or self.needs_whole(regions) else self._preparing.reduction(height, width)
 
-    def picture(self, image: Image, regions: tuple[ProducerBox, ...]) -> Picture:
-        """What `see` needs of a decoded keyframe, made ready as far as can be. From any thread."""
-        ready = None if self._preparing is None else self._preparing.prepare(image)
-        return Picture(image if self.needs_whole(regions) else NO_PIXELS, regions, ready)
+    def picture(self, image: Image, regions: tuple[ProducerBox, ...], *, whole: bool = True) -> Picture:
+        """What `see` needs of a decoded frame, made ready as far as can be. From any thread."""
+        ready = None if self._preparing is None or not whole else self._preparing.prepare(image)
+        return Picture(image if self.needs_whole(regions) else NO_PIXELS, regions, ready, whole)
 
     def see(self, pictures: Sequence[Picture]) -> list[Seen]:
         """One per picture, in the same order."""
@@ -107,16 +117,20 @@ class Vision:
         ]
 
     def _scenes(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
+        wanted = [index for index, picture in enumerate(pictures) if picture.whole]
+        if not wanted:
+            return {}
+        whole = [pictures[index] for index in wanted]
         if self._preparing is None:
-            rows = self.scene.embed([picture.image for picture in pictures])
+            rows = self.scene.embed([picture.image for picture in whole])
         else:
             prepare = self._preparing.prepare
-            rows = self._preparing.forward([prepare(p.image) if p.scene is None else p.scene for p in pictures])
+            rows = self._preparing.forward([prepare(p.image) if p.scene is None else p.scene for p in whole])
         return {
             index: SeenKind(kind="scene", items=(SeenItem(vector=encode_vector(row)),))
             if _usable(row)
             else SeenKind(kind="scene", error=_no_vector(1, "whole picture"))
-            for index, row in enumerate(rows)
+            for index, row in zip(wanted, rows, strict=True)
         }
 
     def _faces(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:

@@ -50,17 +50,17 @@ async function cluster(index) {
 }
 
 /* ITEM_COLUMNS: id, kind, media, time, cluster, parent, decision, similarity, image, thumb, box, nearest, mates,
- * model, frame, pinned, margin, thresholds */
+ * model, frame, pinned, margin, thresholds, seen */
 function itemFrom(part, place) {
   const row = part.rows[place % D.sizes.items];
   const [id, kind, media, time, of, parent, decision, similarity, image, thumb, box, nearest, mates, model, frame,
-    pinned, margin, thresholds] = row;
+    pinned, margin, thresholds, seen] = row;
   const link = (split) => split && (part.folders[split[0]] ? `${part.folders[split[0]]}/${split[1]}` : split[1]);
   const [mediaId, paths, reel] = part.media[media];
   return {
     place, id, kind: D.kinds[kind], mediaId, paths, reel, path: paths[0] || mediaId, time, cluster: of, parent,
     decision, similarity, image: link(image), thumb: link(thumb), box, nearest, mates, model: part.models[model],
-    frame, pinned, margin, thresholds: thresholds === null ? null : part.thresholds[thresholds],
+    frame, pinned, margin, thresholds: thresholds === null ? null : part.thresholds[thresholds], seen,
   };
 }
 

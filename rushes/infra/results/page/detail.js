@@ -91,6 +91,7 @@ async function showDetail(place) {
         of ? el("a", { href: `#/cluster/${of.index}`, title: of.id }, of.name ? `${of.label} (${of.short})` : of.short) : "in noise",
         of ? `, ${count(of.size, "item", "items")}` : null),
       thing.kind.kind === "scene" ? null : term("Scene", scene ? el("a", { href: `#/cluster/${scene.index}` }, scene.label) : "none"),
+      thing.seen ? term("Seen", el("span", { class: "tc" }, `${thing.seen[0]} – ${thing.seen[1]}`)) : null,
       term("Decision", el("b", {}, thing.decision), ` ${DECISIONS[thing.decision] || ""}`, thing.pinned ? "; pinned" : null),
       term("Similarity", el("span", { class: "tc" }, figure(thing.similarity)),
         thing.margin === null ? null : `, ${figure(thing.margin)} above the next`,
