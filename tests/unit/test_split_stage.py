@@ -298,7 +298,11 @@ def test_every_bad_file_has_its_reason_within_its_limits(rig):
     write_sound(rig.media / "sound.mp4")
     claim_duration(write_cuts(rig, "claims.mp4", (30,)), hours=100)
     (rig.media / "claims-more.mp4").write_bytes((rig.media / "claims.mp4").read_bytes()[:3000])
-    names = ("empty.mp4", "empty.jpg", "text.mp4", "bomb.png", "sound.mp4", "claims-more.mp4", "none.mp4")
+    (rig.media / "A001_C001_0101AB_001.R3D").write_bytes(b"\x00\x00\x10\x00RED2" + bytes(500))
+    names = (
+        "empty.mp4", "empty.jpg", "text.mp4", "bomb.png", "sound.mp4", "claims-more.mp4", "none.mp4",
+        "A001_C001_0101AB_001.R3D",
+    )  # fmt: skip
     outside = rig.upload("outside", uri="file:///etc/passwd")
     sent = rig.run(*(rig.upload(name) for name in names), outside, rig.upload("claims.mp4"))
     assert sent.errors == {
@@ -311,6 +315,7 @@ def test_every_bad_file_has_its_reason_within_its_limits(rig):
         "claims.mp4": "limit-exceeded",
         "none.mp4": "media-not-found",
         "outside": "forbidden-uri",
+        "A001_C001_0101AB_001.R3D": "needs-proxy",
     }
     assert sent.shots == []
 
@@ -324,6 +329,28 @@ def test_what_a_file_is_its_bytes_say(rig):
     assert {shot.media_id: shot.media.media_kind for shot in sent.shots} == {
         "photo.mp4": "photo", "film.jpg": "video", "x": "photo",
     }  # fmt: skip
+
+
+def test_files_of_one_recording_say_so(rig):
+    for name in ("GX010042.MP4", "GX020042.MP4", "GX010043.MP4"):
+        write_cuts(rig, name, (30,))
+    sent = rig.run(*(rig.upload(name) for name in ("GX020042.MP4", "GX010042.MP4", "GX010043.MP4")))
+    spans = {shot.media_id: shot.media.span for shot in sent.shots}
+    assert spans["GX010042.MP4"].span_id == spans["GX020042.MP4"].span_id != spans["GX010043.MP4"].span_id
+    assert [spans[name].index for name in ("GX010042.MP4", "GX020042.MP4")] == [1, 2]
+    assert spans["GX020042.MP4"].name == "GX0042"
+
+
+def test_an_animated_picture_is_a_film_and_a_still_one_a_photo(rig):
+    pictures = [Image.fromarray(scene(seed)) for seed in (1, 1, 2, 2)]
+    moving = [picture.rotate(i) for i, picture in enumerate(pictures)]
+    moving[0].save(rig.media / "moving.gif", save_all=True, append_images=moving[1:], duration=200)
+    pictures[0].save(rig.media / "still.gif")
+    sent = rig.run(rig.upload("moving.gif"), rig.upload("still.gif"))
+    assert {shot.media_id: shot.media.media_kind for shot in sent.shots} == {
+        "moving.gif": "video",
+        "still.gif": "photo",
+    }
 
 
 def test_altered_bytes_are_refused_where_a_hash_was_given(rig):

@@ -29,7 +29,7 @@ def facts_of(container: InputContainer, stream: VideoStream, first: av.VideoFram
     return MediaFacts(
         media_kind="video",
         container=container.format.name,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,  # not that of the library that decodes it
         width=width,
         height=height,
         rotation_degrees=rotation,

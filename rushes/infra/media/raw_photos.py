@@ -1,5 +1,6 @@
 """Camera raw photos, developed by LibRaw as the camera was set. Runs in the child."""
 
+from itertools import islice
 from typing import Final
 
 import rawpy
@@ -81,8 +82,7 @@ def decode_raw(path: str, limits: DecodeLimits) -> tuple[MediaFacts, Image.Image
 def _holds_mosaic(path: str) -> bool:
     try:
         with tifffile.TiffFile(path) as file:
-            pages = [file.pages[i] for i in range(min(_PAGES, len(file.pages)))]
-            for page in pages:
+            for page in islice(file.pages, _PAGES):
                 below = (page.pages or ()) if isinstance(page, tifffile.TiffPage) else ()
                 if any(int(getattr(one, "photometric", -1)) in _MOSAIC for one in (page, *below)):
                     return True

@@ -29,9 +29,10 @@ NO_MEDIA: Final = "neither its name nor its bytes are those of a photo or film"
 UNREADABLE: Final = "unreadable"
 
 _PHOTOS = (
-    "3fr arw avif bmp cr2 cr3 dng dpx exr gif heic heif hif j2k jp2 jpe jpeg jpg nef orf png raf rw2 tif tiff webp"
+    "3fr ari arw avif bmp cr2 cr3 dng dpx exr gif heic heif hif j2k jp2 jpe jpeg jpg jxl nef orf pef png raf rw2 srw"
+    " tif tiff webp"
 )
-_FILMS = "3gp avi braw flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf qt r3d ts vob webm wmv"
+_FILMS = "3gp avi braw crm flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf qt r3d ts vob webm wmv"
 MEDIA_SUFFIXES: Final = frozenset(f"{_PHOTOS} {_FILMS}".split())
 """File names that claim to be media: what can't be read of these has failed."""
 
