@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from rushes.infra.face_detectors import open_face_detector
+from rushes.infra.person_models import person_models
 from rushes.infra.settings import ModelSettings
-from rushes.infra.weights.choosing import Choice, Fallback, choose
+from rushes.infra.weights.choosing import Fallback, choose
 from rushes.infra.weights.fetching import Fetcher
 from rushes.infra.weights.registry import MODELS, HubRepo, KnownModel, Licence
 from rushes.infra.weights.shelf import Shelf
@@ -18,6 +20,7 @@ from rushes.processors.embedding.families import open_embedder, open_face_embedd
 from rushes.processors.embedding.options import BackendOptions
 from rushes.processors.embedding.protocol import Embedder, FaceEmbedder
 from rushes.processors.faces.detector import FaceDetector
+from rushes.processors.persons.detector import PersonModels
 from rushes.schemas.errors import ConfigurationError, WeightsMissing, WeightsUnavailable
 
 UNKNOWN: Final = Licence("not known here", "", "Look at the repository's own page.")
@@ -34,6 +37,7 @@ class VisionModels:
     detector: FaceDetector | None
     face: FaceEmbedder | None
     fallbacks: tuple[Fallback, ...] = field(default=())
+    persons: PersonModels | None = None
 
     def ids(self) -> dict[str, tuple[str, bool]]:
         """What looks at each kind: the model's or detector's id, and whether it is weak."""
@@ -41,6 +45,9 @@ class VisionModels:
         if self.detector is not None and self.face is not None:
             kinds["face_detector"] = (self.detector.detector_id, False)
             kinds["face"] = (str(self.face.model_id), self.face.weak)
+        if self.persons is not None:
+            kinds["person_detector"] = (self.persons.detector.detector_id, False)
+            kinds["person"] = (str(self.persons.embedder.model_id), self.persons.embedder.weak)
         return kinds
 
 
@@ -51,13 +58,12 @@ def vision_models(settings: ModelSettings) -> VisionModels:
     """
     chosen = choose(settings)
     threads = settings.threads or os.cpu_count() or 1
-    if chosen.person_detector != "off":
-        raise ConfigurationError("expected RUSHES_MODELS__PERSON_DETECTOR to be off: no person is looked for yet")
     options = _options(settings, threads)
     scene = _scene(chosen.scene, options)
-    detector = _detector(chosen, settings, threads)
+    detector = open_face_detector(chosen.face_detector, longest_side=settings.detector_pixels, threads=threads)
     face = _face(chosen.face, options) if detector is not None else None
-    return VisionModels(scene, detector, face, chosen.fallbacks)
+    persons = person_models(chosen.person_detector, chosen.person, scene, threads)
+    return VisionModels(scene, detector, face, chosen.fallbacks, persons)
 
 
 def face_detector(settings: ModelSettings, longest_side: int) -> FaceDetector | None:
@@ -66,24 +72,9 @@ def face_detector(settings: ModelSettings, longest_side: int) -> FaceDetector | 
     Raises as `vision_models`. Nothing else that the settings name is looked for.
     """
     others = {"scene": "opencv", "face": "opencv", "person_detector": "off", "person": "off"}
-    smaller = settings.model_copy(update={"detector_pixels": longest_side, **others})
-    return _detector(choose(smaller), smaller, settings.threads or os.cpu_count() or 1)
-
-
-def _detector(chosen: Choice, settings: ModelSettings, threads: int) -> FaceDetector | None:
-    """None: faces are not looked for."""
-    family, _, _weights = chosen.face_detector.partition(":")
-    match family:
-        case "off":
-            return None
-        case "mtcnn":
-            from rushes.processors.faces.mtcnn import MtcnnDetector  # noqa: PLC0415 - only where faces are looked for
-
-            return MtcnnDetector(longest_side=settings.detector_pixels, threads=threads)
-        case _:
-            raise ConfigurationError(
-                f"expected RUSHES_MODELS__FACE_DETECTOR to be mtcnn or off, found {chosen.face_detector!r}"
-            )
+    chosen = choose(settings.model_copy(update=others))
+    threads = settings.threads or os.cpu_count() or 1
+    return open_face_detector(chosen.face_detector, longest_side=longest_side, threads=threads)
 
 
 def _face(name: str, options: BackendOptions) -> FaceEmbedder:

@@ -127,8 +127,10 @@ class ModelSettings(Section):
     preset: PresetName | None = None
     scene: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `opencv` (no weights).")
     face: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `opencv` (no weights; weak).")
-    face_detector: str | None = Field(default=None, description="`mtcnn`, `yunet`, `yunet:FILE` or `off`.")
-    person_detector: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS or `off`.")
+    face_detector: str | None = Field(default=None, description="`mtcnn`, `yunet`, `yunet:FILE`, `onnx:FILE` or `off`.")
+    person_detector: str | None = Field(
+        default=None, description="NAME, `rtdetr:FOLDER`, `dfine:FOLDER`, `onnx:FILE` or `off`."
+    )
     person: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS, or `scene` (its model on bodies).")
     detector_pixels: PositiveInt = Field(default=1024, description="Longest side of the face detector's input.")
     threads: int = Field(default=0, description="Of the models; 0: all cores.")

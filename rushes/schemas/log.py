@@ -44,6 +44,12 @@ class CandidateItem(Part):
     landmarks: Landmarks | None = None
     detection_score: Annotated[float, Field(ge=0, le=1)] | None = None
     quality: Annotated[float, Field(ge=0, le=1)]
+    quality_parts: dict[str, float] = Field(
+        default_factory=dict, description="The figures that `quality` is made of, each 0..1; their names are data."
+    )
+    body_item_id: Uuid | None = Field(
+        default=None, description="Of a face: candidate id of the person in this frame whose body it belongs to."
+    )
     tracklet_id: Uuid | None = Field(default=None, description="One of the entry's `tracklets`.")
     label: str | None = None
     vector: Vector
@@ -58,6 +64,7 @@ class KindItems(Part):
     weak: bool = Field(default=False, description="A weightless descriptor: group only where it is sure.")
     detector_id: str | None = None
     items: tuple[CandidateItem, ...] = ()
+    rejected: int = Field(default=0, ge=0, description="Finds that a second look took for nothing of this kind.")
     error: str | None = Field(default=None, description="Why this kind could not be embedded in this frame.")
 
 

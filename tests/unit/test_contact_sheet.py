@@ -93,6 +93,12 @@ def test_the_page_names_weak_vectors_and_the_models(tmp_path):
     }  # fmt: skip
 
 
+def test_the_page_says_what_was_not_looked_for(tmp_path):
+    face = item("film", 0, kind="face", cluster=ANNA, box=LEFT, weak=False)
+    write_results(tmp_path, Results((face,), off=("person",)))
+    assert Page(tmp_path / "index.html").data["off"] == ["person"]
+
+
 def test_real_face_vectors_bring_no_warning(tmp_path):
     face = item("film", 0, kind="face", cluster=ANNA, box=LEFT, weak=False)
     write_results(tmp_path, Results((face,)))

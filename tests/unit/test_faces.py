@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 import torch
 from facenet_pytorch import MTCNN
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushes.processors.embedding.face_descriptor import FaceDescriptor
@@ -104,6 +104,7 @@ def test_the_cascade_finds_the_faces_that_facenet_pytorch_finds(scene):
             assert np.allclose(points[best], marks, atol=0.05 * (box[2] - box[0]))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 30), st.integers(1, 30), st.integers(0, 99))
 def test_means_over_windows_are_those_of_torch(height, width, rows, columns, seed):
     picture = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)

@@ -89,7 +89,7 @@ def without_additions(found, wanted):
     return found
 
 
-OPEN_MAPS = {"attributes", "parameters", "metrics", "secondary"}
+OPEN_MAPS = {"quality_parts", "attributes", "parameters", "metrics", "secondary"}
 """Fields whose names are data."""
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rushes.schemas.decisions import ClusterAssigned, ClusterChanged
+from rushes.schemas.event import ItemKind
 from rushes.schemas.media import MediaFacts
 
 FileStatus = Literal["sorted", "partial", "failed"]
@@ -58,3 +59,5 @@ class Results:
     items: tuple[ItemResult, ...] = field(default=())
     clusters: tuple[ClusterResult, ...] = field(default=())
     files: tuple[FileResult, ...] = field(default=())
+    off: tuple[ItemKind, ...] = field(default=())
+    """Kinds that no model looked for: nothing of them is no finding."""

@@ -134,6 +134,7 @@ def _head(links: Links, catalogue: Catalogue, summary: Summary, title: str, name
                 {"kind": model.kind, "model": model.model_id, "weak": model.weak, "items": model.items}
                 for model in summary.models
             ],
+            "off": list[JsonValue](summary.off),
             "notices": [
                 {"title": notice.title, "text": notice.text, "command": notice.command} for notice in summary.notices
             ],

@@ -72,6 +72,7 @@ class Summary:
     files: Mapping[FileStatus, int]
     troubles: tuple[FileResult, ...]
     models: tuple[ModelRow, ...]
+    off: tuple[ItemKind, ...] = ()
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -97,6 +98,7 @@ def summarise(catalogue: Catalogue, results: Results) -> Summary:
         files={"sorted": statuses["sorted"], "partial": statuses["partial"], "failed": statuses["failed"]},
         troubles=troubles(results),
         models=tuple(ModelRow(KINDS[kind], name, weak, n) for (kind, name, weak), n in sorted(models.items())),
+        off=results.off,
     )
 
 

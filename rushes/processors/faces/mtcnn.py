@@ -6,11 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
 from rushes.processors.embedding.protocol import Image
-from rushes.processors.faces.detector import DetectedFace, Detections, best_first
+from rushes.processors.faces.detector import DetectedFace, Detections, best_first, limited
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import Box
 
@@ -54,7 +53,7 @@ class MtcnnDetector:
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         nets = self._ready()
         found = [Detections()] * len(images)
-        pictures = [_limited(image, self._longest_side) for image in images]
+        pictures = [limited(image, self._longest_side) for image in images]
         wanted = [index for index, p in enumerate(pictures) if min(p.shape[:2]) >= _smallest(p.shape)]
         for start in range(0, len(wanted), self._batch):
             part = wanted[start : start + self._batch]
@@ -85,15 +84,6 @@ def _weights_hash() -> str:
     for net in ("pnet", "rnet", "onet"):
         digest.update((Path(package.origin).parent / "data" / f"{net}.pt").read_bytes())
     return digest.hexdigest()
-
-
-def _limited(image: Image, longest_side: int) -> Image:
-    height, width = image.shape[:2]
-    scale = longest_side / max(height, width)
-    if scale >= 1:
-        return image
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _smallest(shape: tuple[int, ...]) -> int:

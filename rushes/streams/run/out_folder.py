@@ -21,6 +21,7 @@ from rushes.infra.results.atomic import write_atomically
 from rushes.infra.results.rows import FileResult
 from rushes.infra.settings import BlobSettings, MilvusSettings, Settings, SourceSettings
 from rushes.schemas.errors import ConfigurationError
+from rushes.schemas.event import KINDS, ItemKind
 
 
 class OutFolder:
@@ -118,6 +119,13 @@ class OutFolder:
                         "set the same model, or name a new folder with --out"
                     )
         self._remember({"models": dict(models)})
+
+    @property
+    def kinds_off(self) -> tuple[ItemKind, ...]:
+        """Kinds that the models of the runs did not look for."""
+        known = self._run().get("models")
+        models = known if isinstance(known, Mapping) else {}
+        return tuple(kind for kind in KINDS if kind in ("face", "person") and models.get(kind, "off") == "off")
 
     @property
     def source(self) -> str | None:

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -99,7 +99,8 @@ def write_folder(out: OutFolder, parts: Held, files: Sequence[FileResult]) -> Su
             paths[seen.sha256] = (*paths.get(seen.sha256, ()), seen.path)
     facts = film_facts(parts.blobs, parts.library)
     title = Path(out.source).name if out.source else out.root.name
-    return write_results(out.root, results_of(parts.library, paths, files, facts, out.place_of()), title)
+    results = replace(results_of(parts.library, paths, files, facts, out.place_of()), off=out.kinds_off)
+    return write_results(out.root, results, title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,14 @@ def _nothing() -> None:
 def _names(models: VisionModels) -> dict[str, str]:
     face = models.face.model_id if models.face is not None else "off"
     detector = models.detector.detector_id if models.detector is not None else "off"
-    return {"scene": models.scene.model_id, "face": face, "face detector": detector}
+    persons = models.persons
+    return {
+        "scene": models.scene.model_id,
+        "face": face,
+        "face detector": detector,
+        "person": str(persons.embedder.model_id) if persons is not None else "off",
+        "person detector": persons.detector.detector_id if persons is not None else "off",
+    }
 
 
 def _complete(library: Library | None, media_id: MediaId) -> bool:

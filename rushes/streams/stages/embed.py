@@ -13,6 +13,7 @@ from rushes.infra.blobs.removal import removed_version
 from rushes.infra.cache.port import EmbeddingCache
 from rushes.processors.embedding.protocol import Embedder, FaceEmbedder
 from rushes.processors.faces.detector import FaceDetector
+from rushes.processors.persons.detector import PersonModels
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import PermanentError, TransientError
 from rushes.schemas.ids import EventId, LibraryId, MediaId, quantise
@@ -76,13 +77,14 @@ class EmbedStage(NoHooks):
         scene: Embedder,
         detector: FaceDetector | None,
         face: FaceEmbedder | None,
+        persons: PersonModels | None = None,
         decode_threads: int = DECODE_THREADS,
         chunk_frames: int | None = None,
     ) -> None:
         """`decode_threads` read ahead of the models: as many as there are cores. `chunk_frames`: pictures that go
         through the models together; None: whole batches of the scene model."""
         self._blobs = blobs
-        self._vision = Vision(scene, detector, face)
+        self._vision = Vision(scene, detector, face, persons)
         self._models = Models.of(self._vision)
         self.cache = SeenCache(cache, self._vision.models)
         self._reader = KeyframeReader(blobs, self._vision, threads=decode_threads, frames=chunk_frames)
@@ -91,6 +93,12 @@ class EmbedStage(NoHooks):
                 "faces have no real model: people are grouped only where their pictures are nearly the same",
                 model=str(face.model_id),
                 do="`rushes models fetch faces`, then RUSHES_MODELS__PRESET=faces; or RUSHES_MODELS__FACE=FAMILY:FILE",
+            )
+
+        if persons is None:
+            log.info(
+                "persons are off: bodies are not looked for",
+                do="set RUSHES_MODELS__PERSON_DETECTOR to rtdetr:FOLDER, dfine:FOLDER or onnx:FILE",
             )
 
     def load(self) -> None:

@@ -7,7 +7,7 @@ the owner, who counts distinct numbers up to the final one, sees a shot whole ex
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, assert_never
 
 from rushes.schemas.event import MAX_EVENT_BYTES, ItemKind
 from rushes.schemas.ids import FrameId, LibraryId, ShotId, entry_id, item_id
@@ -35,6 +35,9 @@ class Models:
     face_weak: bool
     scene_weak: bool
     detector: str | None
+    person: str | None
+    person_weak: bool
+    person_detector: str | None
     kinds: tuple[ItemKind, ...]
 
     @classmethod
@@ -45,8 +48,32 @@ class Models:
             face_weak=vision.face is not None and vision.face.weak,
             scene_weak=vision.scene.weak,
             detector=None if vision.detector is None else vision.detector.detector_id,
+            person=None if vision.persons is None else vision.person_model_id,
+            person_weak=vision.persons is not None and vision.persons.embedder.weak,
+            person_detector=None if vision.persons is None else vision.persons.detector.detector_id,
             kinds=vision.kinds,
         )
+
+    def of_kind(self, kind: ItemKind) -> "KindModels":
+        """What looks at a kind."""
+        match kind:
+            case "face":
+                return KindModels(self.face or self.scene, self.face_weak, self.detector)
+            case "person":
+                return KindModels(self.person or self.scene, self.person_weak, self.person_detector)
+            case "scene" | "region":
+                return KindModels(self.scene, self.scene_weak, None)
+            case _:
+                assert_never(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class KindModels:
+    """The model and the detector of one kind."""
+
+    model_id: str
+    weak: bool
+    detector_id: str | None
 
 
 def shot_entries(shot: ShotSplit, seen: Sequence[Seen], models: Models) -> list[ItemsEmbedded]:
@@ -70,6 +97,7 @@ def shot_entries(shot: ShotSplit, seen: Sequence[Seen], models: Models) -> list[
             entry_id=entry_id(
                 LibraryId(shot.library_id), "ItemsEmbedded", shot.media_id, shot.version, shot.shot_id,
                 shot.part, piece, models.scene, models.face, models.detector,
+                *((models.person, models.person_detector) if models.person else ()),
             ),
             media_id=shot.media_id,
             version=shot.version,
@@ -137,6 +165,12 @@ def totals_entries(split: MediaSplit) -> list[MediaTotals]:
 
 def embedded_frame(library_id: LibraryId, keyframe: Keyframe, seen: Seen, models: Models) -> EmbeddedFrame:
     """A keyframe with candidate ids on everything seen in it."""
+    bodies = [
+        str(item_id(library_id, FrameId(keyframe.frame_id), "person", item.box))
+        for kind in seen.kinds
+        if kind.kind == "person"
+        for item in kind.items
+    ]
     return EmbeddedFrame(
         frame_id=keyframe.frame_id,
         stream=keyframe.stream,
@@ -145,7 +179,7 @@ def embedded_frame(library_id: LibraryId, keyframe: Keyframe, seen: Seen, models
         thumbnail_uri=keyframe.thumbnail_uri,
         perceptual_hash=keyframe.perceptual_hash,
         flags=keyframe.flags,
-        kinds=tuple(_kind_items(library_id, keyframe, kind, models) for kind in seen.kinds),
+        kinds=tuple(_kind_items(library_id, keyframe, kind, models, bodies) for kind in seen.kinds),
     )
 
 
@@ -184,25 +218,31 @@ def _without(kind: KindItems, places: set[int]) -> KindItems:
     return kind.model_copy(update={"items": left, "error": why if kind.error is None else f"{kind.error}; {why}"})
 
 
-def _kind_items(library_id: LibraryId, keyframe: Keyframe, seen: SeenKind, models: Models) -> KindItems:
-    is_face = seen.kind == "face"
+def _kind_items(
+    library_id: LibraryId, keyframe: Keyframe, seen: SeenKind, models: Models, bodies: Sequence[str]
+) -> KindItems:
+    by = models.of_kind(seen.kind)
     return KindItems(
         kind=seen.kind,
-        model_id=(models.face or models.scene) if is_face else models.scene,
-        weak=models.face_weak if is_face else models.scene_weak,
-        detector_id=models.detector if is_face else None,
-        items=tuple(_candidate(library_id, keyframe, seen.kind, item) for item in seen.items),
+        model_id=by.model_id,
+        weak=by.weak,
+        detector_id=by.detector_id,
+        items=tuple(_candidate(library_id, keyframe, seen.kind, item, bodies) for item in seen.items),
         error=seen.error,
     )
 
 
-def _candidate(library_id: LibraryId, keyframe: Keyframe, kind: ItemKind, item: SeenItem) -> CandidateItem:
+def _candidate(
+    library_id: LibraryId, keyframe: Keyframe, kind: ItemKind, item: SeenItem, bodies: Sequence[str]
+) -> CandidateItem:
     return CandidateItem(
         item_id=item_id(library_id, FrameId(keyframe.frame_id), kind, item.box),
         box=item.box,
         landmarks=item.landmarks,
         detection_score=item.score,
         quality=_picture_quality(keyframe) if item.quality is None else item.quality,
+        quality_parts=item.quality_parts,
+        body_item_id=None if item.body is None or item.body >= len(bodies) else bodies[item.body],
         label=item.label,
         vector=item.vector,
     )

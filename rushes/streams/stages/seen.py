@@ -22,6 +22,8 @@ class SeenItem(BaseModel):
     landmarks: Landmarks | None = None
     score: float | None = Field(default=None, ge=0, le=1)
     quality: float | None = Field(default=None, ge=0, le=1)
+    quality_parts: dict[str, float] = Field(default_factory=dict)
+    body: int | None = Field(default=None, ge=0, description="Of a face: place of its body among the persons.")
     label: str | None = None
     vector: Vector
 

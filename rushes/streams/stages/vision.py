@@ -1,4 +1,4 @@
-"""Pictures through all models, each in batches: scenes, faces, the producer's regions."""
+"""Pictures through all models, each in batches: scenes, faces, persons, the producer's regions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, Image, 
 from rushes.processors.faces.alignment import aligned_face
 from rushes.processors.faces.detector import DetectedFace, FaceDetector
 from rushes.processors.faces.quality import face_quality
+from rushes.processors.persons.detector import DetectedPerson, PersonDetector, PersonModels
+from rushes.processors.persons.linking import bodies_of_faces
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import BOX_STEPS, Box, quantise, quantised
 from rushes.schemas.media import ProducerBox
@@ -20,6 +22,9 @@ from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
 
 GOOD_REGION_PIXELS: Final = 64
 """Shorter side from which a producer's region is as good as it gets: half of what a scene model looks at."""
+
+GOOD_PERSON_PIXELS: Final = 128
+"""Height from which a body is as good as it gets: half of what person re-identification models look at."""
 
 
 NO_PIXELS: Final[Image] = np.empty((0, 0, 3), np.uint8)
@@ -48,6 +53,7 @@ class _Crop:
     box: Box
     quality: float
     face: DetectedFace | None = None
+    score: float | None = None
     label: str | None = None
 
 
@@ -59,14 +65,26 @@ def is_sample(frame: Keyframe) -> bool:
 class Vision:
     """The models of one worker. `kinds` is what it looks for in any picture; regions only where there are boxes."""
 
-    def __init__(self, scene: Embedder, detector: FaceDetector | None, face: FaceEmbedder | None) -> None:
+    def __init__(
+        self,
+        scene: Embedder,
+        detector: FaceDetector | None,
+        face: FaceEmbedder | None,
+        persons: PersonModels | None = None,
+    ) -> None:
         if (detector is None) != (face is None):
             raise ValueError("expected a face detector and a face embedder, or neither of them")
         self.scene = scene
         self._preparing: Preparing | None = scene if isinstance(scene, Preparing) else None
         self.detector = detector
         self.face = face
-        self.kinds: tuple[ItemKind, ...] = ("scene",) if face is None else ("scene", "face")
+        self.persons = persons
+        kinds: list[ItemKind] = ["scene"]
+        if face is not None:
+            kinds.append("face")
+        if persons is not None:
+            kinds.append("person")
+        self.kinds: tuple[ItemKind, ...] = tuple(kinds)
 
     @property
     def models(self) -> str:
@@ -74,7 +92,16 @@ class Vision:
         parts = [str(self.scene.model_id)]
         if self.detector is not None and self.face is not None:
             parts += [str(self.face.model_id), self.detector.detector_id]
+        if self.persons is not None:
+            parts += [self.person_model_id, self.persons.detector.detector_id]
         return "+".join(parts)
+
+    @property
+    def person_model_id(self) -> str:
+        """Of the persons' vectors. Raises ValueError where persons are off."""
+        if self.persons is None:
+            raise ValueError("expected models for persons, found none")
+        return str(self.persons.embedder.model_id)
 
     def kinds_of(self, frame: Keyframe) -> tuple[ItemKind, ...]:
         """What is looked for in a frame: of a face sample only who is in it, so that scenes have no near-duplicates."""
@@ -84,18 +111,22 @@ class Vision:
 
     def load(self) -> None:
         """Take all models into memory."""
-        for model in (self.scene, self.detector, self.face):
-            if model is not None:
-                model.load()
+        for model in self._all():
+            model.load()
 
     def unload(self) -> None:
-        for model in (self.scene, self.detector, self.face):
-            if model is not None:
-                model.unload()
+        for model in self._all():
+            model.unload()
+
+    def _all(self) -> list[Embedder | FaceDetector | PersonDetector]:
+        """Each model once: persons may be embedded by the scene's."""
+        persons = () if self.persons is None else (self.persons.detector, self.persons.embedder)
+        models = (self.scene, self.detector, self.face, *persons)
+        return list({id(model): model for model in models if model is not None}.values())
 
     def needs_whole(self, regions: Sequence[ProducerBox]) -> bool:
-        """Faces, the producer's regions and a scene model that prepares nothing ahead want all of a picture."""
-        return self._preparing is None or self.detector is not None or bool(regions)
+        """Faces, persons, producers' regions and a scene model that prepares nothing ahead want all of a picture."""
+        return self._preparing is None or self.detector is not None or self.persons is not None or bool(regions)
 
     def reduction(self, height: int, width: int, regions: Sequence[ProducerBox]) -> Reduction:
         """By how much a JPEG of this size may be decoded smaller. From any thread."""
@@ -110,9 +141,12 @@ class Vision:
         """One per picture, in the same order."""
         scenes = self._scenes(pictures)
         faces = self._faces(pictures)
+        persons = self._persons(pictures)
+        if faces and persons:
+            faces = {index: _with_bodies(kind, persons[index]) for index, kind in faces.items()}
         regions = self._regions(pictures)
         return [
-            Seen(kinds=tuple(kinds[index] for kinds in (scenes, faces, regions) if index in kinds))
+            Seen(kinds=tuple(kinds[index] for kinds in (scenes, faces, persons, regions) if index in kinds))
             for index in range(len(pictures))
         ]
 
@@ -145,6 +179,18 @@ class Vision:
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
         return _with_vectors("face", range(len(pictures)), crops, self.face, errors)
 
+    def _persons(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
+        if self.persons is None:
+            return {}
+        found = self.persons.detector.detect([picture.image for picture in pictures])
+        crops = [
+            crop
+            for index, detections in enumerate(found)
+            for crop in _person_crops(index, pictures[index].image, detections.persons)
+        ]
+        errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
+        return _with_vectors("person", range(len(pictures)), crops, self.persons.embedder, errors)
+
     def _regions(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
         crops = [
             crop for index, picture in enumerate(pictures) if picture.regions for crop in _region_crops(index, picture)
@@ -162,19 +208,47 @@ def _face_crops(index: int, image: Image, faces: Sequence[DetectedFace], embedde
             continue
         crop = aligned_face(image, face.landmarks, embedder.template, embedder.crop_size)
         quality = face_quality(crop, face.landmarks, (image.shape[0], image.shape[1]), face.score)
-        crops[box] = _Crop(index, crop, box, quality, face)
+        crops[box] = _Crop(index, crop, box, quality, face, face.score)
     return list(crops.values())
+
+
+def _person_crops(index: int, image: Image, persons: Sequence[DetectedPerson]) -> list[_Crop]:
+    """Upright crops of all persons whose quantised box is one, the better of two with the same."""
+    crops: dict[Box, _Crop] = {}
+    for person in persons:
+        box = quantised(person.box)
+        if box in crops or not (box[0] < box[2] and box[1] < box[3]):
+            continue
+        crop = _cut_out(image, person.box)
+        quality = min(1.0, crop.shape[0] / GOOD_PERSON_PIXELS) * person.score
+        crops[box] = _Crop(index, crop, box, quality, score=person.score)
+    return list(crops.values())
+
+
+def _with_bodies(faces: SeenKind, persons: SeenKind) -> SeenKind:
+    """The faces with the places of their bodies among the persons."""
+    bodies = bodies_of_faces(
+        [item.box for item in faces.items if item.box is not None],
+        [item.box for item in persons.items if item.box is not None],
+    )
+    items = tuple(item.model_copy(update={"body": body}) for item, body in zip(faces.items, bodies, strict=True))
+    return faces.model_copy(update={"items": items})
+
+
+def _cut_out(image: Image, box: Box) -> Image:
+    """All pixels that the box touches."""
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = quantise(box)
+    left, top = x0 * width // BOX_STEPS, y0 * height // BOX_STEPS
+    right, bottom = -(-x1 * width // BOX_STEPS), -(-y1 * height // BOX_STEPS)
+    return np.ascontiguousarray(image[top:bottom, left:right])
 
 
 def _region_crops(index: int, picture: Picture) -> list[_Crop]:
     """What the producer's boxes show; one crop for boxes that are the same."""
-    height, width = picture.image.shape[:2]
     crops: dict[Box, _Crop] = {}
     for region in picture.regions:
-        x0, y0, x1, y1 = quantise(region.box)
-        left, top = x0 * width // BOX_STEPS, y0 * height // BOX_STEPS
-        right, bottom = -(-x1 * width // BOX_STEPS), -(-y1 * height // BOX_STEPS)
-        crop = np.ascontiguousarray(picture.image[top:bottom, left:right])
+        crop = _cut_out(picture.image, region.box)
         quality = min(1.0, min(crop.shape[:2]) / GOOD_REGION_PIXELS)
         crops.setdefault(quantised(region.box), _Crop(index, crop, quantised(region.box), quality, label=region.label))
     return list(crops.values())
@@ -205,7 +279,7 @@ def _item(crop: _Crop, row: NDArray[np.float32]) -> SeenItem:
     return SeenItem(
         box=crop.box,
         landmarks=None if crop.face is None else tuple((round(x, 5), round(y, 5)) for x, y in crop.face.landmarks),
-        score=None if crop.face is None else round(crop.face.score, 4),
+        score=None if crop.score is None else round(crop.score, 4),
         quality=round(crop.quality, 4),
         label=crop.label,
         vector=encode_vector(row),
