@@ -30,7 +30,10 @@ class Entry(Event):
 
 
 class SecondaryVector(Part):
-    """A further vector of an item, stored and searchable, not clustered; large ones by uri."""
+    """A further vector of an item, stored and searchable, not clustered.
+
+    Where those of a frame are large together, by the uri of a JSON object: item id -> name -> vector.
+    """
 
     vector: Vector | None = None
     uri: str | None = None

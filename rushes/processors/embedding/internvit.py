@@ -17,13 +17,16 @@ from rushes.processors.embedding.options import BackendOptions
 from rushes.processors.embedding.patch_grid import patch_grid
 from rushes.processors.embedding.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelRecipe, resized_to
 from rushes.processors.embedding.pooled_regions import PoolingEmbedder
-from rushes.processors.embedding.protocol import Embedded, Image
+from rushes.processors.embedding.protocol import Embedded, Image, Prepared, Reduction, Vectors
 from rushes.processors.embedding.torch_embedder import Backend
 from rushes.processors.embedding.transformers_models import config_of, loaded_model, recipe_of, side_of, version_of
 from rushes.processors.embedding.weights import check_model_type, read_folder
 
 if TYPE_CHECKING:
     import torch
+
+VERSION: Final = 1
+"""Of the cutting below; part of the secondary vectors' id."""
 
 HUB: Final = ("OpenGVLab/InternVL3-1B-hf",)
 """A whole InternVL, of which the vision tower alone is loaded."""
@@ -53,22 +56,36 @@ class ThreeLevelEmbedder(PoolingEmbedder):
         self._recipe = recipe
         self._most = options.tiles
 
-    def embed_all(self, images: Sequence[Image]) -> Embedded:
-        views: list[Image] = []
-        names: list[list[str]] = []
-        for image in images:
-            tiles = tiles_of(image, self._recipe, self._most)
-            views += [image, middle_of(image), *tiles]
-            names.append(["focused", *(f"tiles/{place}" for place in range(len(tiles)))])
-        rows = self.embed(views)
+    def secondary_id(self) -> str:
+        return f"3level-{VERSION}-{self._most}"
+
+    def prepare(self, image: Image) -> Prepared:
+        """(2 + number of its tiles, h, w, 3) uint8: the whole, the middle, the tiles."""
+        views = [self._recipe.prepared(view) for view in (image, middle_of(image))]
+        return np.stack([*views, *tiles_of(image, self._recipe, self._most)])
+
+    def reduction(self, height: int, width: int) -> Reduction:
+        """Tiles are what they are for their fine detail: nothing is to be lost before."""
+        del height, width
+        return 1
+
+    def embed(self, images: Sequence[Image]) -> Vectors:
+        return super().forward([self._recipe.prepared(image) for image in images])
+
+    def forward(self, prepared: Sequence[Prepared]) -> Vectors:
+        return super().forward([views[0] for views in prepared])
+
+    def forward_all(self, prepared: Sequence[Prepared]) -> Embedded:
+        rows = super().forward([view for views in prepared for view in views])
         primary: list[int] = []
         secondary = []
         start = 0
-        for found in names:
-            primary.append(start)
-            own = zip(found, rows[start + 1 : start + 1 + len(found)], strict=True)
+        for views in prepared:
+            names = ["focused", *(f"tiles/{place}" for place in range(len(views) - 2))]
+            own = zip(names, rows[start + 1 : start + len(views)], strict=True)
             secondary.append({name: row for name, row in own if np.isfinite(row).all()})
-            start += 1 + len(found)
+            primary.append(start)
+            start += len(views)
         return Embedded(rows[primary], tuple(secondary))
 
 

@@ -134,10 +134,14 @@ class FaceEmbedder(Embedder, Protocol):
 
 @runtime_checkable
 class SecondaryEmbedder(Protocol):
-    """What an Embedder also has where it gives named secondary vectors: stored and searchable, never clustered."""
+    """What a Preparing Embedder may offer besides: named secondary vectors, stored and searchable, never clustered."""
 
-    def embed_all(self, images: Sequence[Image]) -> Embedded:
-        """One row and one mapping per picture; `primary` is what `embed` gives."""
+    def secondary_id(self) -> str:
+        """Which there are, and how they are made: they are comparable where this and the model id agree."""
+        ...
+
+    def forward_all(self, prepared: Sequence[Prepared]) -> Embedded:
+        """One row and one mapping per picture; `primary` is what `forward` gives."""
         ...
 
 

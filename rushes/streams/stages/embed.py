@@ -24,6 +24,7 @@ from rushes.schemas.status import DeadLetter
 from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
 from rushes.streams.stages.embed_reading import Chunk, KeyframeReader, Read
 from rushes.streams.stages.embedded_entries import Models, failed_entry, shot_entries, totals_entries
+from rushes.streams.stages.secondary import SecondaryStore
 from rushes.streams.stages.seen import Seen, SeenCache, unseen
 from rushes.streams.stages.vision import Picture, Vision
 
@@ -209,9 +210,12 @@ class EmbedStage(NoHooks):
             return Outcome(work.source, error=work.failure)
         match event:
             case ShotSplit() as shot:
-                entries: Sequence[ItemsEmbedded | MediaTotals] = shot_entries(
-                    shot, [seen for seen in work.seen if seen is not None], self._models
-                )
+                seen = [seen for seen in work.seen if seen is not None]
+                store = SecondaryStore(self._blobs, shot.library_id, shot.media_id, shot.version, self._vision.models)
+                entries: Sequence[ItemsEmbedded | MediaTotals] = shot_entries(shot, seen, self._models, store.fitted)
+                if store.wrote and self._removed(work.source):  # between the look above and the writing
+                    store.forget()
+                    return Outcome(work.source)
             case MediaSplit() as split:
                 entries = totals_entries(split)
         outputs = tuple(Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)) for entry in entries)

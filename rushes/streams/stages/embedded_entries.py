@@ -5,13 +5,13 @@ final. Where the input is itself a part, its entries keep the input's number, an
 the owner, who counts distinct numbers up to the final one, sees a shot whole exactly when its last entry is in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never
 
 from rushes.schemas.event import MAX_EVENT_BYTES, ItemKind
 from rushes.schemas.ids import FrameId, LibraryId, ShotId, entry_id, item_id
-from rushes.schemas.log import CandidateItem, EmbeddedFrame, ItemsEmbedded, KindItems, MediaTotals
+from rushes.schemas.log import CandidateItem, EmbeddedFrame, ItemsEmbedded, KindItems, MediaTotals, SecondaryVector
 from rushes.schemas.shots import Keyframe, MediaSplit, PartFailure, ShotSplit
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
 from rushes.streams.stages.tracklet_facts import tracklet_bytes, tracklets_in, with_tracklets
@@ -39,6 +39,7 @@ class Models:
     person_weak: bool
     person_detector: str | None
     kinds: tuple[ItemKind, ...]
+    secondary: str | None = None
 
     @classmethod
     def of(cls, vision: Vision) -> "Models":
@@ -52,6 +53,7 @@ class Models:
             person_weak=vision.persons is not None and vision.persons.embedder.weak,
             person_detector=None if vision.persons is None else vision.persons.detector.detector_id,
             kinds=vision.kinds,
+            secondary=vision.secondary,
         )
 
     def of_kind(self, kind: ItemKind) -> "KindModels":
@@ -76,12 +78,20 @@ class KindModels:
     detector_id: str | None
 
 
-def shot_entries(shot: ShotSplit, seen: Sequence[Seen], models: Models) -> list[ItemsEmbedded]:
-    """One entry, or several cut between frames. `seen`: one per frame of the shot."""
+def shot_entries(
+    shot: ShotSplit,
+    seen: Sequence[Seen],
+    models: Models,
+    lightened: Callable[[EmbeddedFrame], EmbeddedFrame] = lambda frame: frame,
+) -> list[ItemsEmbedded]:
+    """One entry, or several cut between frames. `seen`: one per frame of the shot.
+
+    `lightened` moves what is large out of a frame: see `secondary`.
+    """
     whole_frames = [keyframe for keyframe in shot.frames if not is_sample(keyframe)]
     fitting = []
     for keyframe, what in zip(shot.frames, seen, strict=True):
-        frame = embedded_frame(LibraryId(shot.library_id), keyframe, what, models)
+        frame = lightened(embedded_frame(LibraryId(shot.library_id), keyframe, what, models))
         if is_sample(keyframe):
             frame = frame.model_copy(update={"scene_frame_id": _nearest(keyframe, whole_frames)})
         room = 0 if keyframe.time_us is None else min(tracklet_bytes(frame), LIMIT_BYTES // 2)
@@ -98,6 +108,7 @@ def shot_entries(shot: ShotSplit, seen: Sequence[Seen], models: Models) -> list[
                 LibraryId(shot.library_id), "ItemsEmbedded", shot.media_id, shot.version, shot.shot_id,
                 shot.part, piece, models.scene, models.face, models.detector,
                 *((models.person, models.person_detector) if models.person else ()),
+                *((models.secondary,) if models.secondary else ()),
             ),
             media_id=shot.media_id,
             version=shot.version,
@@ -245,6 +256,7 @@ def _candidate(
         body_item_id=None if item.body is None or item.body >= len(bodies) else bodies[item.body],
         label=item.label,
         vector=item.vector,
+        secondary={name: SecondaryVector(vector=vector) for name, vector in item.secondary.items()},
     )
 
 

@@ -10,7 +10,7 @@ from rushes.schemas.ids import LibraryId
 from rushes.schemas.log import Landmarks
 from rushes.schemas.vectors import Vector
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class SeenItem(BaseModel):
@@ -26,6 +26,7 @@ class SeenItem(BaseModel):
     body: int | None = Field(default=None, ge=0, description="Of a face: place of its body among the persons.")
     label: str | None = None
     vector: Vector
+    secondary: dict[str, Vector] = Field(default_factory=dict)
 
 
 class SeenKind(BaseModel):
@@ -43,7 +44,7 @@ class Seen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     kinds: tuple[SeenKind, ...]
 
     @property

@@ -1,13 +1,21 @@
 """Pictures through all models, each in batches: scenes, faces, persons, the producer's regions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, Image, Prepared, Preparing, Reduction
+from rushes.processors.embedding.protocol import (
+    Embedder,
+    FaceEmbedder,
+    Image,
+    Prepared,
+    Preparing,
+    Reduction,
+    SecondaryEmbedder,
+)
 from rushes.processors.faces.alignment import aligned_face
 from rushes.processors.faces.detector import DetectedFace, FaceDetector
 from rushes.processors.faces.quality import face_quality
@@ -76,6 +84,7 @@ class Vision:
             raise ValueError("expected a face detector and a face embedder, or neither of them")
         self.scene = scene
         self._preparing: Preparing | None = scene if isinstance(scene, Preparing) else None
+        self._secondary: SecondaryEmbedder | None = scene if isinstance(scene, SecondaryEmbedder) else None
         self.detector = detector
         self.face = face
         self.persons = persons
@@ -90,6 +99,8 @@ class Vision:
     def models(self) -> str:
         """All that changes what is seen, for cache keys and entry ids."""
         parts = [str(self.scene.model_id)]
+        if self.secondary is not None:
+            parts.append(self.secondary)
         if self.detector is not None and self.face is not None:
             parts += [str(self.face.model_id), self.detector.detector_id]
         if self.persons is not None:
@@ -102,6 +113,11 @@ class Vision:
         if self.persons is None:
             raise ValueError("expected models for persons, found none")
         return str(self.persons.embedder.model_id)
+
+    @property
+    def secondary(self) -> str | None:
+        """What the scene model gives beside its primary vectors; None: nothing."""
+        return None if self._secondary is None else self._secondary.secondary_id()
 
     def kinds_of(self, frame: Keyframe) -> tuple[ItemKind, ...]:
         """What is looked for in a frame: of a face sample only who is in it, so that scenes have no near-duplicates."""
@@ -155,16 +171,22 @@ class Vision:
         if not wanted:
             return {}
         whole = [pictures[index] for index in wanted]
+        named: Sequence[Mapping[str, NDArray[np.float32]]] = [{}] * len(whole)
         if self._preparing is None:
             rows = self.scene.embed([picture.image for picture in whole])
         else:
             prepare = self._preparing.prepare
-            rows = self._preparing.forward([prepare(p.image) if p.scene is None else p.scene for p in whole])
+            ready = [prepare(p.image) if p.scene is None else p.scene for p in whole]
+            if self._secondary is None:
+                rows = self._preparing.forward(ready)
+            else:
+                embedded = self._secondary.forward_all(ready)
+                rows, named = embedded.primary, embedded.secondary
         return {
-            index: SeenKind(kind="scene", items=(SeenItem(vector=encode_vector(row)),))
+            index: SeenKind(kind="scene", items=(_whole(row, beside),))
             if _usable(row)
             else SeenKind(kind="scene", error=_no_vector(1, "whole picture"))
-            for index, row in zip(wanted, rows, strict=True)
+            for index, row, beside in zip(wanted, rows, named, strict=True)
         }
 
     def _faces(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
@@ -197,6 +219,12 @@ class Vision:
         ]
         wanted = [index for index, picture in enumerate(pictures) if picture.regions]
         return _with_vectors("region", wanted, crops, self.scene, {})
+
+
+def _whole(row: NDArray[np.float32], named: Mapping[str, NDArray[np.float32]]) -> SeenItem:
+    """The whole picture as an item."""
+    secondary = {name: encode_vector(vector) for name, vector in named.items()}
+    return SeenItem(vector=encode_vector(row), secondary=secondary)
 
 
 def _face_crops(index: int, image: Image, faces: Sequence[DetectedFace], embedder: FaceEmbedder) -> list[_Crop]:

@@ -141,9 +141,10 @@ def test_three_levels_give_the_simple_vector_and_named_ones_beside_it(checkpoint
     made = checkpoint("internvit")
     simple = open_model(made.setting, options=OPTIONS)
     levels = open_model(made.setting.replace("internvit:", "internvit-3level:"), options=OPTIONS)
-    found = levels.embed_all(PICTURES)
+    found = levels.forward_all([levels.prepare(picture) for picture in PICTURES])
     assert levels.model_id == simple.model_id
-    assert np.abs(found.primary - simple.embed(PICTURES)).max() < 1e-5
+    for rows in (found.primary, levels.embed(PICTURES), levels.forward([levels.prepare(p) for p in PICTURES])):
+        assert np.abs(rows - simple.embed(PICTURES)).max() < 1e-5
     wide = PICTURES[0]  # 160 x 90: tiles of 2 columns and 1 row, or of the same aspect
     assert {"focused", "tiles/0", "tiles/1"} <= set(found.secondary[0])
     assert np.abs(found.secondary[0]["focused"] - simple.embed([wide[22:67, 57:102]])[0]).max() < 1e-5
