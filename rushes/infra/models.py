@@ -71,7 +71,7 @@ def face_detector(settings: ModelSettings, longest_side: int) -> FaceDetector | 
 
     Raises as `vision_models`. Nothing else that the settings name is looked for.
     """
-    others = {"scene": "opencv", "face": "opencv", "person_detector": "off", "person": "off"}
+    others = {"scene": "opencv", "face": "opencv", "person_detector": "off", "person": "scene"}
     chosen = choose(settings.model_copy(update=others))
     threads = settings.threads or os.cpu_count() or 1
     return open_face_detector(chosen.face_detector, longest_side=longest_side, threads=threads)
