@@ -36,6 +36,8 @@ _ALLOWED: Final[dict[ModelKind, tuple[str, ...]]] = {
     "person": ("scene",),
 }
 
+_FOUND_BY: Final[dict[ModelKind, ModelKind]] = {"face": "face_detector", "person": "person_detector"}
+
 _NAMES: Final[dict[ModelKind, str]] = {
     "scene": "scenes",
     "face": "faces",
@@ -97,9 +99,12 @@ class _Chooser:
         self._shelf = Shelf(settings.folder)
         self._pause = pause
         self.fallbacks: list[Fallback] = []
-        self.missing: list[WeightsMissing] = []
+        self.missing: list[KnownModel] = []
 
     def choose(self, kind: ModelKind) -> str:
+        finder = _FOUND_BY.get(kind)
+        if finder is not None and self._wanted(finder) == "off":
+            return WITHOUT_WEIGHTS[kind]  # nothing will be found for it to look at
         explicit: str | None = getattr(self._settings, kind)
         if explicit is not None:
             return self._named(kind, explicit)
@@ -114,13 +119,22 @@ class _Chooser:
         except (WeightsMissing, WeightsUnavailable) as error:
             return self._instead(kind, model, error)
 
+    def _wanted(self, kind: ModelKind) -> str:
+        """The name as chosen, wherever its weights are."""
+        explicit: str | None = getattr(self._settings, kind)
+        if explicit is not None or self._preset is None:
+            return explicit or WITHOUT_WEIGHTS[kind]
+        name: str = getattr(self._preset, kind)
+        return name
+
     def complaint(self) -> str:
-        what = f"the preset {self._settings.preset}" if self._settings.preset is not None else "these settings"
-        command = f": `rushes models fetch {self._settings.preset}`" if self._settings.preset is not None else ""
-        one_by_one = "; ".join(str(error) for error in self.missing)
+        names = ", ".join(model.name for model in self.missing)
+        folder = self._shelf.root
         return (
-            f"{what} needs weights that are not on this machine{command}. {one_by_one}. To go on without them for now, "
-            "set RUSHES_MODELS__ALLOW_FALLBACK=true or RUSHES_MODELS__PRESET=offline"
+            f"the preset {self._settings.preset} needs weights that are not in {folder} ({names}): "
+            f"`rushes models fetch {self._settings.preset}` here; or without a network copy {folder} from a machine that has them, set "
+            "RUSHES_MODELS__MIRROR, or put the files that `rushes models show NAME` lists into their folders. To go on "
+            "without them for now, set RUSHES_MODELS__ALLOW_FALLBACK=true or RUSHES_MODELS__PRESET=offline"
         )
 
     def _named(self, kind: ModelKind, name: str) -> str:
@@ -139,8 +153,7 @@ class _Chooser:
 
     def _unchosen(self, kind: ModelKind) -> str:
         used = WITHOUT_WEIGHTS[kind]
-        faces_off = self._settings.face_detector == "off"
-        if kind == "scene" or (kind == "face" and not faces_off):
+        if kind in {"scene", "face"}:
             how = (
                 "For real identities: `rushes models fetch faces`, then --preset faces (39 MB)."
                 if kind == "face"
@@ -173,7 +186,7 @@ class _Chooser:
         if not self._settings.allow_fallback:
             if isinstance(error, WeightsUnavailable):
                 raise error
-            self.missing.append(error)
+            self.missing.append(model)
             return used
         why = "its weights are not on this machine" if isinstance(error, WeightsMissing) else str(error)
         do = f"Get it: `rushes models fetch {model.name}`."

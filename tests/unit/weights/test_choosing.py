@@ -64,8 +64,14 @@ def test_a_preset_names_its_files_and_explicit_settings_win(settings, monkeypatc
     assert chosen.scene == f"dinov2:{settings.folder}/dinov2-s"
     assert chosen.face == f"sface:{settings.folder}/sface/face_recognition_sface_2021dec.onnx"
     assert chosen.face_detector == f"yunet:{settings.folder}/yunet/face_detection_yunet_2023mar.onnx"
-    own = choose(settings.model_copy(update={"preset": "fast", "scene": "onnx:mine.onnx", "face_detector": "off"}))
-    assert (own.scene, own.face_detector, own.face) == ("onnx:mine.onnx", "off", chosen.face)
+    own = choose(settings.model_copy(update={"preset": "fast", "scene": "onnx:mine.onnx", "face_detector": "mtcnn"}))
+    assert (own.scene, own.face_detector, own.face) == ("onnx:mine.onnx", "mtcnn", chosen.face)
+
+
+def test_where_faces_are_not_looked_for_their_models_need_not_be_there(settings, monkeypatch):
+    with_weights(settings, monkeypatch, "dinov2-s")
+    chosen = choose(settings.model_copy(update={"preset": "fast", "face_detector": "off"}))
+    assert (chosen.face_detector, chosen.fallbacks) == ("off", ())
 
 
 def test_a_worker_does_not_start_without_its_presets_weights_and_says_what_to_type(settings):
