@@ -132,9 +132,10 @@ class _Chooser:
         folder = self._shelf.root
         return (
             f"the preset {self._settings.preset} needs weights that are not in {folder} ({names}): "
-            f"`rushes models fetch {self._settings.preset}` here; or without a network copy {folder} from a machine that has them, set "
-            "RUSHES_MODELS__MIRROR, or put the files that `rushes models show NAME` lists into their folders. To go on "
-            "without them for now, set RUSHES_MODELS__ALLOW_FALLBACK=true or RUSHES_MODELS__PRESET=offline"
+            f"`rushes models fetch {self._settings.preset}` here; or without a network copy {folder} from a machine "
+            "that has them, set RUSHES_MODELS__MIRROR, or put the files that `rushes models show NAME` lists into "
+            "their folders. To go on without them for now, set RUSHES_MODELS__ALLOW_FALLBACK=true or "
+            "RUSHES_MODELS__PRESET=offline"
         )
 
     def _named(self, kind: ModelKind, name: str) -> str:
