@@ -19,7 +19,7 @@ from typing import Final, NoReturn, Protocol
 
 import structlog
 
-from rushes.schemas.errors import ConfigurationError, DependencyUnavailable
+from rushes.schemas.errors import ConfigurationError, DependencyUnavailable, WeightsUnavailable
 
 EX_OK: Final = 0
 EX_SOFTWARE: Final = 70
@@ -120,7 +120,7 @@ class _Life:
 
 def _code_of(error: BaseException) -> int:
     match error:
-        case DependencyUnavailable():
+        case DependencyUnavailable() | WeightsUnavailable():
             log.error("a dependency stayed away", reason=str(error))
             return EX_TEMPFAIL
         case ConfigurationError():

@@ -74,3 +74,8 @@ def test_a_file_that_is_missing_or_no_network_is_refused_by_name(tmp_path):
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(ConfigurationError, match=r"text\.onnx"):
         SfaceEmbedder(tmp_path / "text.onnx").load()
+
+
+def test_loading_it_says_nothing(model_file, capfd):
+    SfaceEmbedder(model_file).load()
+    assert capfd.readouterr() == ("", "")
