@@ -45,8 +45,8 @@ PRESETS: Final = MappingProxyType[PresetName, Preset](
             scene="dinov2-b", face="sface", face_detector="yunet",
         ),
         "best": Preset(
-            "For a GPU: the strongest models that may be used commercially.",
-            scene="dinov3-l", face="auraface", face_detector="yunet",
+            "For a GPU: the strongest models that may be used commercially, and persons by their bodies.",
+            scene="dinov3-l", face="auraface", face_detector="yunet", person_detector="dfine-s", person="youtu-reid",
         ),
     }
 )  # fmt: skip

@@ -48,14 +48,14 @@ def print_models(reports: Sequence[ModelReport], presets: Sequence[PresetReport]
         Text("~ estimated, not measured. * look at the licence's note: rushes models show NAME\n", style="dim")
     )
     rows = Table(box=SIMPLE_HEAD)
-    for name in ("Preset", "Ready", "Scenes", "Faces", "Finds faces"):
+    for name in ("Preset", "Ready", "Scenes", "Finds faces", "Faces", "Finds persons"):
         rows.add_column(name, overflow="fold")
     rows.add_column("What", overflow="fold", ratio=1)
     for preset in presets:
         rows.add_row(
             Text(preset.name, style="bold"),
             Text("yes", style="green") if preset.ready else Text(f"no: {', '.join(preset.missing)}", style="yellow"),
-            preset.scene, preset.face, preset.face_detector, preset.about,
+            preset.scene, preset.face_detector, preset.face, preset.person_detector, preset.about,
         )  # fmt: skip
     console.print(rows)
     if reports:
