@@ -23,8 +23,10 @@ _LEAST_MS: Final = 10
 _USUAL_MS: Final = 100
 """What browsers do with a picture that is to be shown for 10 ms or less: they show it for 100."""
 
-DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ZeroDivisionError)
-"""What Pillow's plugins raise on damaged bytes, without a class of their own."""
+DAMAGED: Final = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ZeroDivisionError, RuntimeError,
+)  # fmt: skip
+"""What Pillow's plugins raise on damaged bytes, without a class of their own (RuntimeError: AVIF's)."""
 
 
 class AnimationReader:

@@ -4,6 +4,7 @@ It limits itself before it reads a byte of anybody's file, takes jobs from its s
 its standard output. It dies with its parent: the lifeline is a pipe whose other end only the parent holds.
 """
 
+import logging
 import os
 import resource
 import sys
@@ -138,6 +139,7 @@ def main() -> None:
     replies_fd = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not come between replies
     av.logging.set_level(None)
+    logging.getLogger("tifffile").disabled = True  # it tells of every odd tag
     serve(limits, 0, replies_fd, limit_self(limits))
 
 

@@ -28,8 +28,8 @@ from rushes.processors.display.primaries import PRIMARIES, to_bt709
 Levels = NDArray[np.uint8]
 Codes = NDArray[np.uint16] | NDArray[np.float32]
 
-_BLOCK_PIXELS: Final = 1 << 18
-"""Pixels worked on at once: what lies between takes some 20 MB, whatever the picture's size."""
+_BLOCK_PIXELS: Final = 1 << 15
+"""Pixels worked on at once: what lies between stays in the processor's cache (2 ** 18 takes 2.5 times as long)."""
 
 _CODES: Final = 65_536
 _STEPS: Final = 65_535

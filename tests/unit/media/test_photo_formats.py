@@ -274,6 +274,17 @@ def test_what_is_no_media_or_has_no_decoder_is_refused_by_its_name(decoder, tmp_
             decode(path)
 
 
+def test_an_avif_with_altered_bytes_is_damaged_and_ends_no_process(decoder, tmp_path):
+    path = tmp_path / "photo.avif"
+    Image.fromarray(scene(2, 96, 160)).save(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdat") + 4
+    data[at : at + 200] = b"\xff" * 200
+    path.write_bytes(data)
+    with pytest.raises(DamagedMedia):
+        decoder.photo(path)
+
+
 @pytest.mark.parametrize("name", ["scan.dpx", "render.exr", "photo.dng", "deep.tif"])
 def test_limits_are_told_by_the_header_and_damage_by_decoding(decoder, tmp_path, name):
     path = tmp_path / name
