@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 
 from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
-from rushes.processors.embedding.preprocessing import REDUCED_MARGIN, reduction
+from rushes.processors.embedding.preprocessing import REDUCED_MARGIN, Preprocessing, prepared, reduction
 from rushes.processors.embedding.protocol import Preparing
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
 from tests.tiny_onnx import tiny_embedder
@@ -52,6 +52,16 @@ def test_a_picture_decoded_as_small_as_the_model_allows_has_the_same_vector(mode
         assert small.shape == (height // factor, width // factor, 3)
         first, second = model.embed([whole, np.ascontiguousarray(small)])
         assert first @ second > 0.999
+
+
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+def test_the_models_numbers_are_those_of_the_plain_arithmetic(channels):
+    how = Preprocessing(range=(-1, 1), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4), channels=channels)
+    picture = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
+    ordered = picture[..., ::-1] if channels == "bgr" else picture
+    mean, std = np.array(how.mean, np.float32), np.array(how.std, np.float32)
+    plain = (ordered.astype(np.float32) * np.float32(2 / 255) - np.float32(1) - mean) / std
+    assert np.array_equal(prepared(picture, how, (32, 48)), plain)
 
 
 @pytest.mark.parametrize("fit", ["squash", "crop"])
