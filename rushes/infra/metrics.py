@@ -1,9 +1,13 @@
 """Prometheus metrics of the workers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from rushes.infra.cache.counts import CacheCounts
 
 BATCH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 """From one cheap event to a long film."""
@@ -57,6 +61,10 @@ class Metrics:
         for kind, (model, weak) in kinds.items():
             self.models.labels(kind, model, str(weak).lower(), fallbacks.get(kind, "")).set(1)
 
+    def watch_cache(self, counts: Callable[[], CacheCounts]) -> None:
+        """Tell what the embedding cache did whenever it is asked: `rushes_cache_lookups`, `rushes_cache_bytes`."""
+        self.registry.register(_CacheCollector(counts))
+
     def set_state(self, stage: str, state: str) -> None:
         """Mark one of STATES as the present one."""
         for known in STATES:
@@ -65,3 +73,27 @@ class Metrics:
     def serve(self, port: int, address: str = "0.0.0.0") -> None:  # noqa: S104 - scraped from other hosts
         """Serve them over HTTP from a thread of its own."""
         start_http_server(port, addr=address, registry=self.registry)
+
+
+class _CacheCollector(Collector):
+    """Reads the cache's own counts at each scrape, so that nothing is counted twice."""
+
+    def __init__(self, counts: Callable[[], CacheCounts]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        now = self._counts()
+        lookups = CounterMetricFamily(
+            "rushes_cache_lookups",
+            "Of keyframes in the embedding cache. `damaged` are misses too; `skipped`: it was away.",
+            labels=("result",),
+        )
+        for result in ("hits", "misses", "damaged", "skipped"):
+            lookups.add_metric((result,), getattr(now, result))
+        moved = CounterMetricFamily(
+            "rushes_cache_bytes", "Read from and written to the embedding cache.", labels=("way",)
+        )
+        moved.add_metric(("read",), now.bytes_read)
+        moved.add_metric(("written",), now.bytes_written)
+        yield lookups
+        yield moved

@@ -3,7 +3,7 @@
 import os
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.cache.port import EmbeddingCache
@@ -21,6 +21,15 @@ from rushes.streams.runner.worker import Role, run_worker, system_surroundings
 from rushes.streams.stage import Stage
 from rushes.streams.stages.cluster import ClusterStage
 from rushes.streams.stages.feedback import FeedbackStage
+
+EMBED_BATCH: Final = 128
+"""Messages: four times what goes through the models together, so that the wait for the next batch, in which nothing is
+read or embedded, costs little. Each is acknowledged by itself; a shot's entries are under 512 KB."""
+
+EMBED_IN_FLIGHT: Final = 32
+"""Outcomes that may wait for their delivery while the models go on: a photo's is small, and a round trip to Kafka (5 to
+10 ms) for each would cost as much as the photo. The stage relies on nothing that is delivered: its effects are cache
+entries, which a shot that comes again finds or forgets."""
 
 if TYPE_CHECKING:
     from rushes.streams.stages.embed import EmbedStage
@@ -63,6 +72,14 @@ def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) 
     )  # fmt: skip
 
 
+def embed_role(settings: Settings, stage: Stage[Any]) -> Role[Any]:
+    """The stage `embed` on its topic, with enough messages in hand to fill the models' batches from photos."""
+    runner = settings.runner.model_copy(update={"batch_max": max(settings.runner.batch_max, EMBED_BATCH)})
+    return Role(
+        stage, (Channel.FRAMES,), (ShotSplit, MediaSplit, MediaErased), in_flight=EMBED_IN_FLIGHT, runner=runner
+    )
+
+
 def cluster_stage(
     settings: Settings, log: LibraryLog, store: ItemStore, blobs: BlobStore, *, late_s: float = 0.0
 ) -> ClusterStage:
@@ -92,8 +109,9 @@ def run_role(name: str, settings: Settings) -> NoReturn:
             case "embed":
                 models = vision_models(settings.models)
                 surroundings.metrics.set_models(models.ids(), {one.kind: one.wanted for one in models.fallbacks})
-                stage = embed_stage(models, blobs, open_cache(settings.redis))
-                return Role(stage, (Channel.FRAMES,), (ShotSplit, MediaSplit, MediaErased))
+                cached = open_cache(settings.redis)
+                surroundings.metrics.watch_cache(lambda: cached.counts)
+                return embed_role(settings, embed_stage(models, blobs, cached))
             case "feedback":
                 return Role(FeedbackStage(), (Channel.FEEDBACK,), (FeedbackGiven,))
             case "cluster":

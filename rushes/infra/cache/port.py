@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from rushes.infra.cache.counts import CacheCounts
+
 
 class EmbeddingCache(Protocol):
     """Bytes by key. Keys hold library, content hash and model id. Never raises for an absent or slow server."""
@@ -18,6 +20,11 @@ class EmbeddingCache(Protocol):
     @property
     def state(self) -> str:
         """For log, metric and screen: `ok`, `down` (with the reason), or `off`."""
+        ...
+
+    @property
+    def counts(self) -> CacheCounts:
+        """What it did since it was opened."""
         ...
 
     def close(self) -> None: ...

@@ -23,8 +23,9 @@ from rushes.schemas.envelope import Record, encode, headers_of
 from rushes.schemas.ids import EventId, LibraryId, MediaId, derive
 from rushes.schemas.log import ItemsEmbedded
 from rushes.schemas.media import MediaUploaded
-from rushes.schemas.shots import MediaErased, MediaSplit, ShotSplit
+from rushes.schemas.shots import ShotSplit
 from rushes.schemas.status import DeadLetter, MediaStatus
+from rushes.streams.composition import embed_role
 from rushes.streams.run.canonical_log import CanonicalLog
 from rushes.streams.run.in_flight import InFlight
 from rushes.streams.runner.batch_runner import BatchRunner, Surroundings
@@ -144,7 +145,7 @@ class Pipeline:
     def _roles(self) -> list[Role[Any]]:
         return [
             Role(self._stages.split, (Channel.MEDIA_UPLOADED,), (MediaUploaded,)),
-            Role(self._stages.embed, (Channel.FRAMES,), (ShotSplit, MediaSplit, MediaErased)),
+            embed_role(self._settings, self._stages.embed),
         ]
 
     def _owner(self, engine: FaustEngine, thread: ThreadPoolExecutor, surroundings: Surroundings) -> BatchRunner[Any]:
