@@ -67,6 +67,8 @@ class AnimationReader:
 
     def _pictures(self, opened: Image.Image) -> Iterator[TimedFrame]:
         pictures = iter(ImageSequence.Iterator(opened))
+        if getattr(opened, "default_image", False):  # a PNG's picture for those who can't show the animation
+            next(pictures, None)
         while True:
             self._alive()
             try:

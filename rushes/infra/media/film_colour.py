@@ -12,12 +12,16 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from rushes.infra.media.film_claims import top_level_boxes
 from rushes.processors.display.curves import HLG_NITS, PQ_NITS, REFERENCE_WHITE_NITS
 from rushes.processors.display.transform import DisplayTransform
+from rushes.schemas.errors import NeedsProxy
 
 TRANSFERS: Final = {
     1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 11: "iec61966-2-4",
     13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67",
 }  # fmt: skip
 """ISO/IEC 23091-2 transfer characteristics by number."""
+
+_IPT: Final = 15
+"""Matrix IPT-C2 (SMPTE ST 2128): shown as any other, its pictures are green and purple."""
 
 HDR: Final = ("smpte2084", "arib-std-b67")
 """Curves of HDR: PQ and HLG."""
@@ -59,7 +63,13 @@ def colour_of(frame: av.VideoFrame, tags: Mapping[str, str], mp4: Path | None) -
     """Name of the film's transfer curve, and of the display transform that it needs (None: none).
 
     `tags`: metadata of container and streams, by lower-case name. `mp4`: the film's file where it is made of boxes.
+    Raises NeedsProxy for colours that can't be turned into pictures here.
     """
+    if int(frame.colorspace) == _IPT:
+        raise NeedsProxy(
+            "found a film in Dolby Vision's own colours (profile 5), which only its decoders turn into pictures; needs"
+            " a proxy: write one as HDR10, HLG or SDR"
+        )
     transfer, transform = transform_of(int(frame.color_trc), int(frame.color_primaries), _peak_nits(frame))
     if transfer in HDR:
         return transfer, transform

@@ -8,10 +8,12 @@ import time
 from collections import deque
 from typing import Final
 
+from rushes.infra.media.animations import AnimationReader
 from rushes.infra.media.film_pictures import KeptFrame
 from rushes.infra.media.film_reader import FilmReader
 from rushes.infra.media.jpeg import make_picture
 from rushes.infra.media.messages import Progress, SamplesJob, SamplesTaken, Send
+from rushes.infra.media.sniff import is_animated
 from rushes.infra.settings import DecodeLimits
 
 PROGRESS_EVERY_S: Final = 1.0
@@ -31,7 +33,13 @@ def take_samples(job: SamplesJob, limits: DecodeLimits, send: Send) -> None:
             told_at_s = time.monotonic()
             send(Progress(time_us=now_us, frames=index), b"")
 
-    reader = FilmReader(job.path, limits, recognised=True, alive=alive)
+    with open(job.path, "rb") as file:  # noqa: PTH123  a plain string came over the pipe
+        animated = is_animated(file)
+    reader = (
+        AnimationReader(job.path, limits, alive=alive)
+        if animated
+        else FilmReader(job.path, limits, recognised=True, alive=alive)
+    )
     taken = 0
     for timed in reader.frames(job.start_us, job.origin_pts):
         now_us = timed.time_us

@@ -8,6 +8,8 @@ from PIL import Image
 
 from rushes.infra.media.decoder import MediaDecoder, Picture
 from rushes.infra.media.messages import FilmEnded, FilmOpened, ShotFound
+from rushes.infra.media.sampler import FilmSampler, Stretch
+from rushes.infra.media.sandbox import ChildPool
 from rushes.infra.media.sniff import kind_of
 from rushes.infra.settings import DecodeLimits
 from rushes.schemas.errors import DamagedMedia, LimitExceeded, UnsupportedMedia
@@ -102,6 +104,15 @@ def test_a_broken_animation_harms_nobody(decoder, tmp_path, suffix):
         path.write_bytes(data[:keep])
         with pytest.raises((DamagedMedia, UnsupportedMedia)):
             told(decoder, path)
+
+
+def test_an_animation_is_sampled_at_its_times(tmp_path):
+    path = save(tmp_path / "moving.gif", two_takes(), duration=80)
+    pool = ChildPool(DecodeLimits())
+    stretch = Stretch(start_us=14 * 80_000, start_frame=14, end_us=30 * 80_000, origin_pts=None)
+    found = FilmSampler(DecodeLimits(), pool).sample(path, stretch, [1_200_000, 2_000_000], lines=90)
+    assert [sample.figures.frame_index for sample in found if sample is not None] == [15, 25]
+    pool.close()
 
 
 def test_an_animation_over_the_pixel_limit_is_refused(tmp_path):

@@ -11,6 +11,7 @@ from rushes.infra.media.decoder import MediaDecoder, Picture
 from rushes.infra.media.film_colour import log_of
 from rushes.infra.media.messages import FilmOpened
 from rushes.infra.settings import DecodeLimits
+from rushes.schemas.errors import NeedsProxy
 from rushes.schemas.media import MediaFacts
 from tests.making_formats import H265_QUIET, patch_error, patches, write_deep_film
 from tests.making_media import scene
@@ -62,16 +63,26 @@ def test_known_colours_come_out_as_they_went_in(decoder, tmp_path, name, codec, 
     assert facts.display_transform is None
 
 
-def test_a_film_of_a_matrix_that_the_scaler_does_not_know_is_shown_all_the_same(decoder, tmp_path):
-    film = write_deep_film(
-        tmp_path / "constant.mkv", [deep(patches())] * 2, codec="ffv1", pix_fmt="yuv420p10le", matrix=BT2020
-    )
+def of_matrix(path: Path, number: int) -> Path:
+    """A film whose container names this matrix, over data of BT.2020."""
+    film = write_deep_film(path, [deep(patches())] * 2, codec="ffv1", pix_fmt="yuv420p10le", matrix=BT2020)
     data = film.read_bytes()
     at = data.find(b"\x55\xb1\x81\x09")  # Matroska's MatrixCoefficients
     assert at > 0
-    film.write_bytes(data[: at + 3] + b"\x0a" + data[at + 4 :])  # BT.2020 of constant luminance
-    _, (shown, *_) = split(decoder, film)
+    film.write_bytes(data[: at + 3] + bytes([number]) + data[at + 4 :])
+    return film
+
+
+def test_a_film_of_a_matrix_that_the_scaler_does_not_know_is_shown_all_the_same(decoder, tmp_path):
+    constant_luminance = 10
+    _, (shown, *_) = split(decoder, of_matrix(tmp_path / "constant.mkv", constant_luminance))
     assert patch_error(shown, patches()) < 30
+
+
+def test_a_film_in_dolby_visions_own_colours_needs_a_proxy(decoder, tmp_path):
+    ipt_c2 = 15
+    with pytest.raises(NeedsProxy, match=r"Dolby Vision.*needs a proxy"):
+        split(decoder, of_matrix(tmp_path / "dolby.mkv", ipt_c2))
 
 
 # -- HDR and logs: a picture for screens, encoded as the standard says, must come back
