@@ -6,8 +6,8 @@ The same boxes as that library's `detect_face`, which is the oracle of the tests
   integral image (Viola and Jones 2001), the same sums whatever the size, and all candidates in one go;
 - pictures lie channels last as OpenCV has them; the nets' normalisation is part of their first weights (exact: these
   nets do not pad);
-- the first net sees one level of one picture at a time, which stays in the processor's cache; the second and the third
-  see the candidates of all pictures at once, whatever the pictures' sizes.
+- the first net sees one level of one picture at a time, which stays in the processor's cache (of small pictures a few);
+  the second and the third see the candidates of all pictures at once, whatever the pictures' sizes.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,6 +40,9 @@ THRESHOLDS: Final = (0.6, 0.7, 0.7)
 
 CROP: Final = (24, 48)
 """Sides of what the second and the third net look at, in pixels."""
+
+TOGETHER: Final = 200_000
+"""Pixels of pictures of one size that the first net sees together: small ones cost more to ask for than to look at."""
 
 AT_ONCE: Final = 256
 """Candidates that go through a net together: 75 MB of activations in the third."""
@@ -80,10 +83,15 @@ class Cascade:
 
         with torch.inference_mode():
             sums = [_sums(picture) for picture in pictures]
-            first = [
-                self._proposals(index, picture, least)
-                for index, (picture, least) in enumerate(zip(sums, smallest, strict=True))
-            ]
+            alike: dict[tuple[tuple[int, ...], float], list[int]] = {}
+            for index, (picture, least) in enumerate(zip(sums, smallest, strict=True)):
+                alike.setdefault((picture.shape, least), []).append(index)
+            first = []
+            for (shape, least), indices in alike.items():
+                step = max(TOGETHER // (shape[0] * shape[1]), 1)
+                for start in range(0, len(indices), step):
+                    part = np.array(indices[start : start + step])
+                    first.append(self._proposals(part, [sums[index] for index in part], least))
             candidates = _seen(_joined(first), sums)
             if not len(candidates.boxes):
                 return [_none()] * len(pictures)
@@ -107,28 +115,27 @@ class Cascade:
             found.append(Found(boxes[own], candidates.scores[own], points[own]))
         return found
 
-    def _proposals(self, index: int, sums: Sums, smallest: float) -> _Candidates:
-        """Squares that the first net takes for faces."""
-        boxes, scores = [np.zeros((0, 8), np.float32)], [np.zeros(0, np.float32)]
-        for scale, rows, columns in _levels(sums, smallest):
-            regression, probability = self._nets[0](_tensor(_level(sums, rows, columns)[None]))
-            face = probability[0, 1].numpy()
-            y, x = np.nonzero(face >= THRESHOLDS[0])
+    def _proposals(self, indices: NDArray[np.int64], sums: Sequence[Sums], smallest: float) -> _Candidates:
+        """Squares that the first net takes for faces in pictures of one size; `indices` names the pictures."""
+        every, places = [np.zeros((0, 9), np.float32)], [np.zeros(0, np.int64)]
+        for scale, rows, columns in _levels(sums[0], smallest):
+            levels = np.stack([_level(picture, rows, columns) for picture in sums])
+            regression, probability = (output.numpy() for output in self._nets[0](_tensor(levels)))
+            place, y, x = np.nonzero(probability[:, 1] >= THRESHOLDS[0])
             if not len(x):
                 continue
             cells = np.stack([x, y], axis=1).astype(np.float32)
             corners = [np.floor((STRIDE * cells + edge) / np.float32(scale)) for edge in (1, CELL)]
-            score = face[y, x]
-            found = np.concatenate([*corners, regression[0].numpy()[:, y, x].T], axis=1)
-            kept = _nms(found[:, :4], score, 0.5)
-            boxes.append(found[kept])
-            scores.append(score[kept])
-        every, score = np.concatenate(boxes), np.concatenate(scores)
-        kept = _nms(every[:, :4], score, 0.7)
-        every, score = every[kept], score[kept]
-        sides = np.tile(every[:, 2:4] - every[:, :2], 2)
-        moved = _squared(every[:, :4] + every[:, 4:] * sides)
-        return _Candidates(moved, score, np.full(len(moved), index))
+            score = probability[place, 1, y, x]
+            found = np.concatenate([*corners, regression[place, :, y, x], score[:, None]], axis=1)
+            kept = _suppressed(_Candidates(found[:, :4], score, place), 0.5)
+            every.append(found[kept])
+            places.append(place[kept])
+        found, place = np.concatenate(every), np.concatenate(places)
+        kept = _suppressed(_Candidates(found[:, :4], found[:, 8], place), 0.7)
+        found, place = found[kept], place[kept]
+        moved = _squared(found[:, :4] + found[:, 4:8] * np.tile(found[:, 2:4] - found[:, :2], 2))
+        return _Candidates(moved, found[:, 8], indices[place])
 
     def _answers(self, net: int, candidates: _Candidates, sums: Sequence[Sums]) -> list[Rows]:
         """The net's outputs for all candidates, each (n, ...)."""
@@ -246,20 +253,19 @@ def _passing(
 
 
 def _suppressed(candidates: _Candidates, overlap: float) -> NDArray[np.int64]:
-    """Places of the candidates that no better one of their picture overlaps by more."""
-    kept = []
-    for index in np.unique(candidates.picture):
-        own = np.flatnonzero(candidates.picture == index)
-        kept.append(own[_nms(candidates.boxes[own], candidates.scores[own], overlap)])
-    return np.concatenate(kept) if kept else np.zeros(0, np.int64)
+    """Places of the candidates that no better one of their picture overlaps by more than this IoU.
 
-
-def _nms(boxes: Rows, scores: Rows, overlap: float) -> NDArray[np.int64]:
+    All pictures in one go, side by side so far apart that nothing of two can overlap.
+    """
     import torch  # noqa: PLC0415 - loaded by now
     from torchvision.ops import nms  # noqa: PLC0415 - imports torch
 
+    if not len(candidates.boxes):
+        return np.zeros(0, np.int64)
+    low, high = float(candidates.boxes.min()), float(candidates.boxes.max())
+    apart = candidates.boxes.astype(np.float64) + (candidates.picture * (high - low + 1))[:, None]
     places: NDArray[np.int64] = nms(
-        torch.from_numpy(np.ascontiguousarray(boxes)), torch.from_numpy(np.ascontiguousarray(scores)), overlap
+        torch.from_numpy(apart), torch.from_numpy(candidates.scores.astype(np.float64)), overlap
     ).numpy()
     return places
 

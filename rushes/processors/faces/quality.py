@@ -12,6 +12,9 @@ import numpy as np
 
 from rushes.processors.embedding.protocol import Image
 
+VERSION: Final = 2
+"""Of the code below; a cached face of another version is looked at anew."""
+
 SMALLEST_EYES: Final = 8.0
 """Pixels between the eyes of the keyframe at which nothing of a person is left (a face 20 pixels wide)."""
 

@@ -239,6 +239,7 @@ def _kind_items(
         weak=by.weak,
         detector_id=by.detector_id,
         items=tuple(_candidate(library_id, keyframe, seen.kind, item, bodies) for item in seen.items),
+        rejected=seen.rejected,
         error=seen.error,
     )
 

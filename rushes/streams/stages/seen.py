@@ -36,6 +36,7 @@ class SeenKind(BaseModel):
 
     kind: ItemKind
     items: tuple[SeenItem, ...] = ()
+    rejected: int = Field(default=0, ge=0)
     error: str | None = None
 
 

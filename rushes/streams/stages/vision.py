@@ -1,10 +1,12 @@
 """Pictures through all models, each in batches: scenes, faces, persons, the producer's regions."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from rushes.processors.embedding.protocol import (
@@ -18,7 +20,10 @@ from rushes.processors.embedding.protocol import (
 )
 from rushes.processors.faces.alignment import aligned_face
 from rushes.processors.faces.detector import DetectedFace, FaceDetector
+from rushes.processors.faces.quality import VERSION as QUALITY_VERSION
 from rushes.processors.faces.quality import face_quality
+from rushes.processors.faces.second_look import VERSION as LOOK_VERSION
+from rushes.processors.faces.second_look import Find, found_again
 from rushes.processors.persons.detector import DetectedPerson, PersonDetector, PersonModels
 from rushes.processors.persons.linking import bodies_of_faces
 from rushes.schemas.event import ItemKind
@@ -27,6 +32,8 @@ from rushes.schemas.media import ProducerBox
 from rushes.schemas.shots import Keyframe
 from rushes.schemas.vectors import encode_vector
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
+
+log = structlog.get_logger(__name__)
 
 GOOD_REGION_PIXELS: Final = 64
 """Shorter side from which a producer's region is as good as it gets: half of what a scene model looks at."""
@@ -102,7 +109,7 @@ class Vision:
         if self.secondary is not None:
             parts.append(self.secondary)
         if self.detector is not None and self.face is not None:
-            parts += [str(self.face.model_id), self.detector.detector_id]
+            parts += [str(self.face.model_id), self.detector.detector_id, f"faces-{QUALITY_VERSION}.{LOOK_VERSION}"]
         if self.persons is not None:
             parts += [self.person_model_id, self.persons.detector.detector_id]
         return "+".join(parts)
@@ -193,13 +200,29 @@ class Vision:
         if self.detector is None or self.face is None:
             return {}
         found = self.detector.detect([picture.image for picture in pictures])
+        places = [(index, face) for index, detections in enumerate(found) for face in detections.faces]
+        again = found_again(self.detector, [Find(pictures[index].image, face) for index, face in places])
+        kept: dict[int, list[DetectedFace]] = {}
+        for (index, face), is_face in zip(places, again, strict=True):
+            if is_face:
+                kept.setdefault(index, []).append(face)
         crops = [
             crop
-            for index, detections in enumerate(found)
-            for crop in _face_crops(index, pictures[index].image, detections.faces, self.face)
+            for index, faces in kept.items()
+            for crop in _face_crops(index, pictures[index].image, faces, self.face)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
-        return _with_vectors("face", range(len(pictures)), crops, self.face, errors)
+        kinds = _with_vectors("face", range(len(pictures)), crops, self.face, errors)
+        rejected = [place for place, is_face in zip(places, again, strict=True) if not is_face]
+        if rejected:
+            log.info(
+                "no faces at a second look: not found again upright and mirrored",
+                finds=len(rejected),
+                of=len(places),
+                scores=[round(face.score, 3) for _, face in rejected],
+            )
+        counts = Counter(index for index, _ in rejected)
+        return {index: kind.model_copy(update={"rejected": counts[index]}) for index, kind in kinds.items()}
 
     def _persons(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
         if self.persons is None:
