@@ -86,6 +86,10 @@ class DecodeLimits(Section):
     pixels: PositiveInt = Field(default=200_000_000, description="Of one picture: 8K video has 33 million.")
     file_bytes: PositiveInt = 2 * 1024**4
     crashes: PositiveInt = Field(default=3, description="A file is blamed after it ended this many processes, alone.")
+    scan: Literal["auto", "exact"] = Field(
+        default="auto",
+        description="`exact` decodes every frame; `auto` passes over what can hold no cut, where the codec allows.",
+    )
     keyframe_lines: PositiveInt = 2160
     thumbnail_pixels: PositiveInt = 320
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 90

@@ -3,7 +3,6 @@
 from fractions import Fraction
 from typing import Final
 
-import av
 from av.video.stream import VideoStream
 
 CLOCK_JUMP_US: Final = 1_000_000
@@ -32,29 +31,32 @@ class FilmClock:
         """The timestamp at a time, not after it."""
         return origin_pts + int(Fraction(time_us, 1_000_000) / self._time_base)
 
-    def time_of(self, frame: av.VideoFrame) -> int | None:
-        """The frame's time in microseconds; None where it has none of its own after the last one's."""
+    def ticks_us(self, pts: int) -> int:
+        """A timestamp in microseconds from the film's origin; from zero before that is known."""
+        return self._at(self._base or (0, 0), pts)
+
+    def time_of(self, pts: int | None) -> int | None:
+        """The time in microseconds of the next frame; None where it has none of its own after the last one's."""
         last = self._last_us
         following = 0 if last is None else last + self.frame_us
-        if frame.pts is None:
+        if pts is None:
             time_us = following
             self.origin_pts = None
         else:
             if self._base is None:
-                self._base = (frame.pts, following)
-                self.origin_pts = frame.pts if last is None else None
-            time_us = self._at(self._base, frame.pts)
+                self._base = (pts, following)
+                self.origin_pts = pts if last is None else None
+            time_us = self._at(self._base, pts)
             if last is not None and time_us < last - CLOCK_JUMP_US:
-                self._base, time_us = (frame.pts, following), following
+                self._base, time_us = (pts, following), following
                 self.origin_pts = None
         if time_us < 0 or (last is not None and time_us <= last):
             return None
         self._last_us = time_us
         return time_us
 
-    def duration_of(self, frame: av.VideoFrame) -> int:
-        """How long the frame is shown, microseconds."""
-        ticks = frame.duration
+    def duration_of(self, ticks: int | None) -> int:
+        """How long a frame of this many ticks is shown, microseconds."""
         return self._at((0, 0), ticks) if ticks else self.frame_us
 
     def _at(self, base: tuple[int, int], pts: int) -> int:

@@ -1,14 +1,12 @@
 """A film as frames in order of presentation, with times of their own. Runs in the child.
 
 Time 0 is the first presented frame. What does not decode is skipped and counted; where the file ends early or its
-clock jumps, the reader says so. Playlists and other formats that open further files are not opened at all.
+clock jumps, the reader says so.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 import av
@@ -16,24 +14,15 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from rushes.infra.media.film_claims import claimed_s
 from rushes.infra.media.film_clock import FilmClock
+from rushes.infra.media.film_container import film_stream, open_film, reason_of
 from rushes.infra.media.film_facts import facts_of, pixel_aspect
 from rushes.infra.settings import DecodeLimits
-from rushes.schemas.errors import DamagedMedia, LimitExceeded, NeedsProxy, UnsupportedMedia
+from rushes.schemas.errors import UnsupportedMedia
 from rushes.schemas.media import MediaFacts
-
-FORMATS: Final = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,mxf,mxf_opatom,"
-    "asf,flv,ogg,dv,gxf,wtv,rm,nut,yuv4mpegpipe,mjpeg,dnxhd,vc1,swf,nsv,3g2,mtv,bink,smk"
-)
-"""Containers that hold their own data. Playlists (hls, dash, concat, sdp) would make the decoder open other places."""
 
 SEEK_MARGIN_US: Final = 2_000_000
 """A resume starts decoding this long before its place: the first frames after a seek may lack their references."""
-
-MAX_THREADS: Final = 8
-"""Of one decoder. Each holds frames of its own: sixteen on 8K film of 10 bits would fill the memory allowed."""
 
 SHORTFALL_US: Final = 1_000_000
 """A file that ends this long before its header says is truncated; less is a container's rounding."""
@@ -66,8 +55,9 @@ class FilmReader:
         self.facts: MediaFacts | None = None
         self.origin_pts: int | None = None
         self.aspect = Fraction(1)
+        """Width of a pixel over its height."""
         self.frame_us = 0
-        """Width of a pixel over its height; the usual time from frame to frame."""
+        """The usual time from frame to frame."""
         self.end_us = 0
         """Where the last frame read is over."""
 
@@ -105,70 +95,22 @@ class FilmReader:
         return None
 
     def _frames_from(self, origin_pts: int | None, seek_us: int) -> Iterator[TimedFrame]:
-        with self._open() as container:
-            stream = self._film_stream(container)
+        with open_film(self._path, self._limits, recognised=self._recognised) as container:
+            stream = film_stream(container, self._limits)
             clock = FilmClock(stream, origin_pts)
             if origin_pts is not None:
                 container.seek(clock.pts_of(origin_pts, seek_us), stream=stream, backward=True)
                 self.end_us = seek_us
             for frame in self._decoded(container, stream):
-                time_us = clock.time_of(frame)
+                time_us = clock.time_of(frame.pts)
                 if time_us is None:
                     continue  # shown at no time of its own: no damage, and nobody would miss it
                 if self.facts is None:
                     self.facts = facts_of(container, stream, frame)
                     self.aspect, self.frame_us = pixel_aspect(stream), clock.frame_us
                 self.origin_pts = clock.origin_pts
-                self.end_us = time_us + clock.duration_of(frame)
+                self.end_us = time_us + clock.duration_of(frame.duration)
                 yield TimedFrame(frame, time_us)
-
-    def _open(self) -> InputContainer:
-        options = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(self._limits.pixels)}
-        try:
-            container = av.open(self._path, options=options, metadata_errors="replace")
-        except (av.error.MemoryError, MemoryError):
-            raise
-        except (av.error.FFmpegError, ValueError) as error:
-            reason = _reason(error)
-            if self._recognised:
-                raise DamagedMedia(f"the film's container can't be read: {reason}; copy the file again") from error
-            raise UnsupportedMedia(
-                f"expected a photo or film, found bytes that no decoder here knows ({reason}); make a proxy in MP4"
-            ) from error
-
-        claimed, allowed = claimed_s(container, Path(self._path)), self._limits.claimed_s
-        if claimed > allowed:
-            container.close()
-            raise LimitExceeded(
-                f"the film's header claims {claimed / 3600:,.0f} hours, at most {allowed / 3600:,.0f} are "
-                "allowed; write it anew, cut it, or raise RUSHES_DECODE__CLAIMED_S"
-            )
-        return container
-
-    def _film_stream(self, container: InputContainer) -> VideoStream:
-        films = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-        if not films:
-            kinds = ", ".join(sorted({s.type for s in container.streams}))
-            raise UnsupportedMedia(f"expected a stream of pictures, found only {kinds or 'an empty container'}")
-        stream = films[0]
-        context = stream.codec_context
-        if context is None:
-            raise NeedsProxy(
-                "expected a film in a known codec, found one that no decoder here knows, as a camera's raw is; needs a"
-                " proxy: write one as ProRes or H.264"
-            )
-        if context.width * context.height > self._limits.pixels:
-            raise LimitExceeded(
-                f"the film's header says {context.width} x {context.height} pixels, at most {self._limits.pixels:,} are"
-                " decoded; make a proxy, or raise RUSHES_DECODE__PIXELS"
-            )
-        for other in container.streams:
-            if other is not stream:
-                other.discard = av.stream.Discard.all
-        context.options = {"max_pixels": str(self._limits.pixels)}
-        stream.thread_type = "AUTO"
-        context.thread_count = min(os.cpu_count() or 1, MAX_THREADS)
-        return stream
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
         packets = container.demux(stream)
@@ -180,7 +122,7 @@ class FilmReader:
             except (av.error.MemoryError, MemoryError):
                 raise
             except (av.error.FFmpegError, OSError) as error:
-                self._read_error = f"the file can't be read on: {_reason(error)}"
+                self._read_error = f"the file can't be read on: {reason_of(error)}"
                 packet = None
             flushed = packet is None or packet.size == 0
             try:
@@ -191,13 +133,9 @@ class FilmReader:
             except av.error.EOFError:
                 return
             except av.error.NotImplementedError as error:
-                raise UnsupportedMedia(f"the decoder can't do this film's variant: {_reason(error)}") from error
+                raise UnsupportedMedia(f"the decoder can't do this film's variant: {reason_of(error)}") from error
             for frame in decoded:
                 if frame.is_corrupt:
                     self._skips_us.append(self.end_us)
                 else:
                     yield frame
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -5,15 +5,16 @@ Pictures are scaled and compressed by a thread beside the decoder's. A shot's pi
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+import av
+
 from rushes.infra.media.animations import AnimationReader
 from rushes.infra.media.film_pictures import KeptFrame
-from rushes.infra.media.film_planes import FeatureReader
-from rushes.infra.media.film_reader import FilmReader, TimedFrame
+from rushes.infra.media.film_reader import FilmReader
 from rushes.infra.media.film_sharpness import clearness
 from rushes.infra.media.jpeg import make_picture
 from rushes.infra.media.messages import (
@@ -27,12 +28,13 @@ from rushes.infra.media.messages import (
     Send,
     ShotFound,
 )
+from rushes.infra.media.seen_frames import SeenFrame, all_seen
+from rushes.infra.media.selective_reader import NeedsAllFrames, SelectiveReader
 from rushes.infra.media.sniff import is_animated, kind_of
 from rushes.infra.media.strangers import refuse_strangers
 from rushes.infra.settings import DecodeLimits
 from rushes.processors.shots.detector import Boundary, ShotDetector, Verdict
-from rushes.processors.shots.features import FrameFeatures
-from rushes.processors.shots.keyframes import KeyframeReservoir
+from rushes.processors.shots.keyframes import Candidate, KeyframeReservoir, Pick
 from rushes.processors.shots.motion import MotionMeter
 from rushes.schemas.errors import DamagedMedia
 from rushes.schemas.shots import FrameReason, PartFailure, TransitionSpan
@@ -50,17 +52,32 @@ def split_film(job: FilmJob, limits: DecodeLimits, send: Send) -> None:
     """
     compressor = _Compressor()
     try:
+        resume = job.resume
+        if limits.scan == "auto" and not (resume is not None and resume.exact):
+            selective = _Splitting(job, limits, send, compressor, selective=True)
+            try:
+                selective.run()
+            except NeedsAllFrames:
+                resume = selective.resume.model_copy(update={"exact": True})
+                job = job.model_copy(update={"resume": resume})
+            else:
+                return
         _Splitting(job, limits, send, compressor).run()
     finally:
         compressor.close()
 
 
-def _reader_of(path: str, limits: DecodeLimits, alive: Callable[[], None]) -> FilmReader | AnimationReader:
-    with open(path, "rb") as file:  # noqa: PTH123  a plain string came over the pipe
+def _reader_of(
+    job: FilmJob, limits: DecodeLimits, alive: Callable[[], None], *, selective: bool
+) -> FilmReader | AnimationReader | SelectiveReader:
+    with open(job.path, "rb") as file:  # noqa: PTH123  a plain string came over the pipe
         refuse_strangers(file)
         if is_animated(file):
-            return AnimationReader(path, limits, alive=alive)
-        return FilmReader(path, limits, recognised=kind_of(file) == "video", alive=alive)
+            return AnimationReader(job.path, limits, alive=alive)
+        recognised = kind_of(file) == "video"
+    if selective:
+        return SelectiveReader(job.path, limits, recognised=recognised, alive=alive, wanted_us=job.wanted_us)
+    return FilmReader(job.path, limits, recognised=recognised, alive=alive)
 
 
 class _Compressor:
@@ -128,23 +145,25 @@ class _Shot:
 
 @dataclass(frozen=True, slots=True)
 class _Undecided:
-    timed: TimedFrame
+    seen: SeenFrame
     index: int
-    features: FrameFeatures
 
 
 class _Splitting:
-    def __init__(self, job: FilmJob, limits: DecodeLimits, send: Send, compressor: _Compressor) -> None:
+    def __init__(
+        self, job: FilmJob, limits: DecodeLimits, send: Send, compressor: _Compressor, *, selective: bool = False
+    ) -> None:
         self._limits = limits
         self._send = send
         self._pictures = job.pictures
         self._compressor = compressor
-        self._from = job.resume or ResumePoint(shot=NextShot(), origin_pts=None)
+        self._from = self.resume = job.resume or ResumePoint(shot=NextShot(), origin_pts=None)
         self._wanted = deque(sorted(set(job.wanted_us)))
-        self._reader = _reader_of(job.path, limits, self._alive)
+        self._path = job.path
+        self._reader = _reader_of(job, limits, self._alive, selective=selective)
         self._index = self._from.shot.start_frame
         self._detector = ShotDetector(first_frame=self._index)
-        self._read_features = FeatureReader()
+        self._decoded = self._from.decoded_frames
         self._undecided: deque[_Undecided] = deque()
         self._shot = _Shot(self._from.shot, limits, send)
         self._opened = False
@@ -152,19 +171,24 @@ class _Splitting:
         self._told_at_s = time.monotonic()
 
     def run(self) -> None:
-        for timed in self._reader.frames(self._from.shot.start_us, self._from.origin_pts):
+        for seen in self._frames():
             if not self._opened and self._reader.facts is not None:
                 self._opened = True
                 self._send(FilmOpened(facts=self._reader.facts), b"")
-            self._time_us = timed.time_us
-            if timed.time_us < self._from.shot.start_us:
+            self._time_us = seen.time_us
+            if seen.time_us < self._from.shot.start_us:
                 continue
-            features = self._read_features(timed.frame)
-            self._undecided.append(_Undecided(timed, self._index, features))
+            self._undecided.append(_Undecided(seen, self._index))
             self._index += 1
-            self._take(self._detector.push(features, timed.time_us))
+            self._take(self._detector.push(seen.features, seen.time_us))
         self._take(self._detector.finish())
         self._end()
+
+    def _frames(self) -> Iterator[SeenFrame]:
+        start_us, origin_pts = self._from.shot.start_us, self._from.origin_pts
+        if isinstance(self._reader, SelectiveReader):
+            return self._reader.seen(start_us, origin_pts)
+        return all_seen(self._reader.frames(start_us, origin_pts))
 
     def _alive(self) -> None:
         now_s = time.monotonic()
@@ -179,23 +203,38 @@ class _Splitting:
                 self._shot.transitions.append(verdict.transition)
             if verdict.boundary is not None:
                 following = _begin_at(frame, verdict.boundary)
-                self._close_shot(frame.timed.time_us, frame.index, following)
+                self._close_shot(frame.seen.time_us, frame.index, following)
                 self._shot = _Shot(following, self._limits, self._send)
             self._add(frame, verdict.change)
 
     def _add(self, frame: _Undecided, change: float) -> None:
-        shot, timed, index = self._shot, frame.timed, frame.index
+        shot, seen, index = self._shot, frame.seen, frame.index
+        shot.meter.push(seen.features, change, seen.time_us)
+        picture = seen.frame
+        if picture is None:
+            return
+        self._decoded += 1
 
         def keep() -> KeptFrame:
-            facts = self._reader.facts
-            transform = facts.display_transform if facts is not None else None
-            return KeptFrame.of(timed.frame, self._reader.aspect, self._limits.keyframe_lines, transform)
+            return self._keep(picture)
 
-        shot.meter.push(frame.features, change, timed.time_us)
-        shot.frames.push(index, timed.time_us, black=frame.features.black, picture=keep)
-        if self._is_wanted(timed.time_us):
+        shot.frames.push(index, seen.time_us, black=seen.features.black, picture=keep)
+        if self._is_wanted(seen.time_us):
             kept = keep()
-            self._compressor.submit(lambda: shot.pictures.make(kept, "anchor", index, timed.time_us))
+            self._compressor.submit(lambda: shot.pictures.make(kept, "anchor", index, seen.time_us))
+
+    def _keep(self, frame: av.VideoFrame) -> KeptFrame:
+        facts = self._reader.facts
+        transform = facts.display_transform if facts is not None else None
+        return KeptFrame.of(frame, self._reader.aspect, self._limits.keyframe_lines, transform)
+
+    def _first_of(self, shot: NextShot) -> list[Pick[KeptFrame]]:
+        """A shot's first frame: for one that continues a take and of which nothing needed to be decoded."""
+        reader = FilmReader(self._path, self._limits, recognised=True, alive=self._alive)
+        for timed in reader.frames(shot.start_us, self._reader.origin_pts):
+            if timed.time_us >= shot.start_us:
+                return [Pick("static", Candidate(shot.start_frame, shot.start_us, self._keep(timed.frame)))]
+        raise NeedsAllFrames("a frame that was passed over is not found again")
 
     def _is_wanted(self, time_us: int) -> bool:
         """Whether a wanted time lies within half a frame; the first such frame has it."""
@@ -210,6 +249,7 @@ class _Splitting:
         clear_us = shot.clear_us(end_us)
         shot.meter.forget_from(clear_us[1])
         picks = shot.frames.pick(end_us, dynamic=shot.meter.dynamic, clear_us=clear_us)
+        picks = picks or self._first_of(shot.begin)
         skips = self._reader.skipped(self._from.shot.start_us, end_us)
         message = ShotFound(
             begin=shot.begin,
@@ -233,6 +273,7 @@ class _Splitting:
             self._send(message, b"")
 
         self._compressor.submit(finish)
+        self.resume = message.resume or self.resume
 
     def _resume_at(self, following: NextShot, skips: list[int]) -> ResumePoint:
         first = self._from.first_skipped_us
@@ -241,6 +282,8 @@ class _Splitting:
             origin_pts=self._reader.origin_pts,
             skipped=self._from.skipped + len(skips),
             first_skipped_us=first if first is not None or not skips else skips[0],
+            decoded_frames=self._decoded,
+            exact=self._from.exact,
         )
 
     def _end(self) -> None:
@@ -268,6 +311,7 @@ class _Splitting:
             FilmEnded(
                 duration_us=self._reader.end_us,
                 frames=self._index,
+                decoded_frames=self._decoded,
                 partial="; ".join(reasons) or None,
                 failed=failed,
             ),
@@ -277,7 +321,7 @@ class _Splitting:
 
 def _begin_at(frame: _Undecided, boundary: Boundary) -> NextShot:
     return NextShot(
-        start_us=frame.timed.time_us,
+        start_us=frame.seen.time_us,
         start_frame=frame.index,
         transition_in=boundary.transition,
         score=round(boundary.score, 3),

@@ -52,12 +52,16 @@ class ResumePoint(Message):
 
     `origin_pts`: pts of the film's first presented frame, which is time 0; None where only a reading from the start
     finds the same times again. `skipped`: damaged frames before this place, and where the first of them was.
+    `decoded_frames`: how many frames before it were looked at. `exact`: every frame is decoded from here on, because
+    it turned out that it must be.
     """
 
     shot: NextShot
     origin_pts: int | None
     skipped: Annotated[int, Field(ge=0)] = 0
     first_skipped_us: TimeUs | None = None
+    decoded_frames: Annotated[int, Field(ge=0)] = 0
+    exact: bool = False
 
 
 def quoted(path: Path) -> str:
@@ -178,11 +182,15 @@ class ShotFound(Message):
 
 
 class FilmEnded(Message):
-    """Nothing more to decode. `partial`: why that is not all there should be."""
+    """Nothing more to decode. `partial`: why that is not all there should be.
+
+    `decoded_frames`: how many of the frames were looked at; all, where the reading was exact.
+    """
 
     type: Literal["FilmEnded"] = "FilmEnded"
     duration_us: TimeUs
     frames: Annotated[int, Field(ge=0)]
+    decoded_frames: Annotated[int, Field(ge=0)] = 0
     partial: str | None = None
     failed: tuple[PartFailure, ...] = ()
 

@@ -53,6 +53,7 @@ def shot_list_json(found: ShotList) -> dict[str, JsonValue]:
     return {
         "file": found.file,
         "frames": found.end.frames,
+        "decoded_frames": found.end.decoded_frames,
         "fps": None if found.fps is None else round(found.fps, 6),
         "duration_s": _seconds(found.end.duration_us),
         "cuts": [shot.begin.start_frame for shot in found.shots if shot.begin.transition_in == "cut"],

@@ -93,10 +93,10 @@ class KeyframeReservoir(Generic[F]):
             return made[0]
 
         if black:
-            self._dark.push(candidate)
+            self._dark.push(index, candidate)
             return
-        self._light_us = (time_us if self._light.seen == 0 else self._light_us[0], time_us)
-        self._light.push(candidate)
+        self._light_us = (time_us if not self._light.kept else self._light_us[0], time_us)
+        self._light.push(index, candidate)
         self._push_early(time_us, candidate)
         self._push_late(time_us, candidate)
         self._push_long(time_us, time_us - self._shot_start_us, candidate)
@@ -109,7 +109,7 @@ class KeyframeReservoir(Generic[F]):
         """
         if self._shot_start_us is None:
             return []
-        if self._light.seen == 0:
+        if not self._light.kept:
             return [Pick("static", _nearest(self._dark.kept, (self._shot_start_us + end_us) // 2))]
         from_us, until_us = clear_us or (self._shot_start_us, end_us)
         held = {kept.index: kept for kept in (*self._light.kept, *self._early, *self._late)}
@@ -167,22 +167,31 @@ class KeyframeReservoir(Generic[F]):
 
 
 class _Grid(Generic[F]):
-    """Every n-th frame offered; n doubles whenever the slots are full."""
+    """The first frame offered of every n; n doubles whenever the slots are full. Not every frame need be offered."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._step = 1
+        self._first_index: int | None = None
         self.kept: list[Candidate[F]] = []
-        self.seen = 0
 
-    def push(self, candidate: Callable[[], Candidate[F]]) -> None:
-        if self.seen % self._step == 0:
-            if len(self.kept) == self._slots:
-                self.kept = self.kept[::2]
-                self._step *= 2
-            if self.seen % self._step == 0:
-                self.kept.append(candidate())
-        self.seen += 1
+    def push(self, index: int, candidate: Callable[[], Candidate[F]]) -> None:
+        if self._first_index is None:
+            self._first_index = index
+        if not self._is_next(index):
+            return
+        while len(self.kept) >= self._slots:
+            self._step *= 2
+            firsts = {self._slot(one.index): one for one in reversed(self.kept)}
+            self.kept = list(reversed(firsts.values()))
+        if self._is_next(index):
+            self.kept.append(candidate())
+
+    def _is_next(self, index: int) -> bool:
+        return not self.kept or self._slot(index) > self._slot(self.kept[-1].index)
+
+    def _slot(self, index: int) -> int:
+        return (index - (self._first_index or 0)) // self._step
 
 
 def _nearest(candidates: Iterable[Candidate[F]], time_us: int) -> Candidate[F]:

@@ -31,6 +31,15 @@ def shots(
         typer.Option("--thumbnails", help="Write the keyframes as JPEGs into this folder, named by film and shot."),
     ] = None,
     *,
+    exact: Annotated[
+        bool | None,
+        typer.Option(
+            "--exact/--fast",
+            help="Decode every frame, or only what may hold a boundary where the codec allows. Default: --fast, or "
+            "RUSHES_DECODE__SCAN.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document a film, each on a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with the columns of PySceneDetect's scene list.")] = False,
     as_edl: Annotated[bool, typer.Option("--edl", help="An EDL (CMX 3600) by the film's own time code.")] = False,
@@ -45,6 +54,7 @@ def shots(
     from rushes.infra.logging import configure_logging
     from rushes.infra.settings import Settings
     from rushes.streams.screens.shots import ShotsScreen
+    from rushes.streams.shot_lists import find_shots
 
     form = _form(as_json=as_json, as_csv=as_csv, as_edl=as_edl)
     if form in {Form.CSV, Form.EDL} and len(files) > 1:
@@ -52,11 +62,12 @@ def shots(
     settings = Settings()
     configure_logging(settings.log_format, settings.log_level if verbose else "error")
     screen = ShotsScreen()
-    from rushes.streams.shot_lists import find_shots
-
+    limits = settings.decode
+    if exact is not None:
+        limits = limits.model_copy(update={"scan": "exact" if exact else "auto"})
     troubled = False
     try:
-        for path, found in find_shots(files, settings.decode, screen, thumbnails):
+        for path, found in find_shots(files, limits, screen, thumbnails):
             if isinstance(found, str):
                 screen.say(f"{path}: {found}")
                 troubled = True

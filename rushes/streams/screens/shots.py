@@ -62,6 +62,9 @@ class ShotsScreen:
             f"{found.file}: {counted(len(found.shots), 'shot', 'shots')}, "
             f"{counted(found.end.frames, 'frame', 'frames')}{rate}, {duration(found.end.duration_us / 1e6)}"
         )
+        passed_over = found.end.frames - found.end.decoded_frames
+        if passed_over:
+            title += f" ({passed_over / found.end.frames:.0%} of the frames passed over)"
         table = Table(box=SIMPLE_HEAD, title=shown(title, self._out, "bold"), title_justify="left")
         for name in ("Shot", "From", "To", "Frame", "Frames"):
             table.add_column(name, justify="left" if name in {"From", "To"} else "right", no_wrap=True)

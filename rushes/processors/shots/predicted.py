@@ -1,0 +1,75 @@
+"""Whether a boundary may lie in a stretch of film whose packets show no new picture: only a gradual one can."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from rushes.processors.shots.detector import CUT_FLOOR, CUT_SHARE
+from rushes.processors.shots.features import FrameFeatures, change_between
+from rushes.processors.shots.resemblance import lasting_share
+
+WINDOW_US: Final = 3_000_000
+"""Frames this far apart are compared: gradual transitions last half a second to two, and then have changed it all."""
+
+MARGIN: Final = 0.75
+"""Part of what the detector asks of a boundary that is enough here: what moves meanwhile may take the rest back."""
+
+
+STEP_LEVELS: Final = CUT_FLOOR / 3
+"""Steps of a stand-in: what people who move make of it from one frame to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A frame that was looked at, at its time (µs)."""
+
+    time_us: int
+    features: FrameFeatures
+
+
+def may_hide_transition(before: Sequence[Sample], after: Sequence[Sample]) -> bool:
+    """Whether a transition to another scene may lie around a stretch, by samples up to its start and from its end on.
+
+    The last before it and the first after it are compared however far apart they are; others within 3 s, as far as no
+    other two neighbours among them show another scene by themselves, for then the change is there.
+    """
+    if _another_scene(before[-1].features, after[0].features):
+        return True
+    earlier, later = list(_of_one_scene(before[::-1])), list(_of_one_scene(after))
+    pairs = [(a, b) for a in earlier for b in later][1:]
+    return any(b.time_us - a.time_us <= WINDOW_US and _another_scene(a.features, b.features) for a, b in pairs)
+
+
+def _of_one_scene(samples: Sequence[Sample]) -> Iterator[Sample]:
+    yield samples[0]
+    for last, sample in pairwise(samples):
+        if _another_scene(last.features, sample.features):
+            return
+        yield sample
+
+
+def _another_scene(a: FrameFeatures, b: FrameFeatures) -> bool:
+    if a.plain != b.plain or a.black != b.black:
+        return True
+    change = change_between(a, b)
+    if change.score < MARGIN * CUT_FLOOR or change.replaced < MARGIN * CUT_SHARE:
+        return False
+    return lasting_share(a, b, MARGIN * CUT_SHARE) >= MARGIN * CUT_SHARE
+
+
+def stand_ins(a: FrameFeatures, b: FrameFeatures, count: int) -> list[FrameFeatures]:
+    """Features for `count` frames between `a` and `b` that were not looked at: as `a`, then evenly over to `b`.
+
+    No step is as large as half of what makes a cut, and `may_hide_transition` has seen that the way is no dissolve.
+    """
+    steps = min(count, int(change_between(a, b).score / STEP_LEVELS))
+    mixed = [
+        FrameFeatures(
+            grid=a.grid + (b.grid - a.grid) * part, histogram=a.histogram + (b.histogram - a.histogram) * part
+        )
+        for part in (np.float32(step / (steps + 1)) for step in range(1, steps + 1))
+    ]
+    return [a] * (count - steps) + mixed
