@@ -1,4 +1,4 @@
-"""Hard cuts of the evaluation clips, through the real decoder: precision, recall, and no cut where nobody cut."""
+"""Cuts and transitions of the evaluation clips, through the real decoder, and none where nobody made one."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,21 @@ def test_hard_cuts_are_found_to_the_frame(decoder, test_data):
         expected = set(facts["hard_cuts"])
         found, missed, wrong = found + len(cuts & expected), missed + len(expected - cuts), wrong + len(cuts - expected)
     precision, recall = found / (found + wrong), found / (found + missed)
-    assert 2 * precision * recall / (precision + recall) >= 0.9
+    assert 2 * precision * recall / (precision + recall) >= 0.98
+
+
+def test_the_cut_to_another_person_in_the_same_room_is_found(decoder, test_data):
+    assert boundaries(decoder, test_data / "videos/montage_people.mp4").get(1330) == "cut"
+
+
+def test_fades_and_the_dissolve_are_found_with_start_and_end(decoder, test_data):
+    film = test_data / "videos/testvideo.mp4"
+    truth = json.loads((test_data / "videos/shots.json").read_text())["videos"]["testvideo.mp4"]["gradual"]
+    found = [t for part in decoder.film(film) if isinstance(part, ShotFound) for t in part.transitions]
+    assert len(found) == len(truth)
+    for span, (start, end, kind) in zip(found, truth, strict=True):
+        assert kind.startswith(span.kind)
+        assert min(span.end_frame, end) - max(span.start_frame, start) >= 0.5 * (end - start)
 
 
 def test_single_shots_of_fixed_cameras_have_no_cut(decoder, test_data):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from rushes.processors.shots.fades import ALIKE, Fade, fade_in_from, fade_out_to
 from rushes.processors.shots.features import Change, FrameFeatures, change_between
-from rushes.processors.shots.gradual import MISFIT, FrameMemory, mixed_before
+from rushes.processors.shots.gradual import FrameMemory, allowed_misfit, mixed_before
 from rushes.processors.shots.resemblance import lasting_share, replaced_share
 from rushes.schemas.shots import Transition, TransitionSpan
 
@@ -61,6 +61,13 @@ plain frames ends where it has another colour: what was left of a fade when it b
 
 SETTLED_FRAMES: Final = 4
 """Plain frames after which a fade is over: a picture counts as black when an eighth of it is still to go."""
+
+MOST_BLENDED: Final = 2
+"""Frames between two shots that may be a mixture of both and still make a cut: fields of two shots in one frame, a
+change of frame rate, a slow shutter. From three on, four steps, it is a dissolve."""
+
+STRAIGHT: Final = 0.85
+"""Of the way by blended frames, what leads straight from shot to shot: all, less noise. Motion takes a detour."""
 
 LASTING: Final = 0.5
 """Part of a cut's change that must still be there after the look-ahead; after a flash nothing is left."""
@@ -155,7 +162,8 @@ class _ShotSoFar:
         self._start_us = first.time_us
         self._frames = 0
         self._content_frames = 0
-        self._recent: deque[float] = deque(maxlen=LOOK_BACK)
+        self._recent: deque[float] = deque(maxlen=LOOK_BACK + MOST_BLENDED)
+        self._newest = deque((first,), maxlen=1 + MOST_BLENDED)
         self._last_content = first.features
         self._plain_run = 0
         self._plain_us = 0
@@ -165,7 +173,6 @@ class _ShotSoFar:
         self._faded = False
         self._fade_in_open = True
         self._first_content = first.frame
-        self._previous = first.features
         self._tried = -1
         self._count(first, 0.0)
 
@@ -199,15 +206,35 @@ class _ShotSoFar:
         return cut, None
 
     def _cut(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
-        if self._frames < MIN_SHOT_FRAMES or frame.change.score < CUT_FLOOR:
+        if self._frames < MIN_SHOT_FRAMES:
             return None
-        threshold = _standing_out((*self._recent, *(f.change.score for f in ahead)))
-        if frame.change.score < threshold or frame.change.replaced < CUT_SHARE:
+        for blended in range(MOST_BLENDED + 1):
+            found = self._cut_over(frame, ahead, blended)
+            if found is not None:
+                return None if self._back_again(frame, ahead[-1].features) else found
+        return None
+
+    def _cut_over(self, frame: _Pending, ahead: deque[_Pending], blended: int) -> Boundary | None:
+        """The cut whose first clear frame is this one, behind so many frames that are a mixture of both shots."""
+        own = len(self._recent) - blended
+        steps = sum(list(self._recent)[own:], frame.change.score)
+        if steps < CUT_FLOOR or own < 0:
             return None
-        before, later = self._previous, ahead[-1].features
-        lasts = change_between(before, later).score >= LASTING * frame.change.score
+        around = (*list(self._recent)[max(own - LOOK_BACK, 0) : own], *(f.change.score for f in ahead))
+        threshold = max(CUT_FLOOR, (blended + 1) * CUT_RATIO * max(around))
+        if steps < threshold:
+            return None
+        before, later = self._newest[-1 - blended].features, ahead[-1].features
+        change = change_between(before, frame.features) if blended else frame.change
+        if change.score < threshold or change.replaced < CUT_SHARE:
+            return None
+        if blended:
+            levels = sum(float(f.change.blocks.sum()) for f in (*list(self._newest)[-blended:], frame))
+            if float(change.blocks.sum()) < STRAIGHT * levels:
+                return None
+        lasts = change_between(before, later).score >= LASTING * change.score
         if lasts and _new_scene(before, later) and _new_scene(before, frame.features):
-            return None if self._back_again(frame, later) else Boundary("cut", frame.change.score, threshold)
+            return Boundary("cut", change.score, threshold)
         return None
 
     def _leaves_plain(self, frame: _Pending, ahead: deque[_Pending]) -> tuple[Boundary | None, TransitionSpan | None]:
@@ -223,10 +250,14 @@ class _ShotSoFar:
     def _back_again(self, frame: _Pending, later: FrameFeatures) -> bool:
         """Whether this is the end of a flash: what was there a moment ago comes back."""
         times_us = self._memory.times_us
-        return any(
-            not _new_scene(self._memory.features[bisect_left(times_us, frame.time_us - ago_us)], later)
+        places = [
+            bisect_left(times_us, frame.time_us - ago_us)
             for ago_us in (BLINK_US // 3, 2 * BLINK_US // 3, BLINK_US)
             if times_us[0] <= frame.time_us - ago_us
+        ]
+        return any(
+            replaced_share(self._memory.features[place], later, CUT_SHARE, shifted=False) < CUT_SHARE
+            for place in places
         )
 
     def _dissolve(self, frame: _Pending) -> TransitionSpan | None:
@@ -238,16 +269,18 @@ class _ShotSoFar:
         if mixed is None:
             return None
         before, behind = self._memory.features[mixed.before], self._memory.features[mixed.behind]
-        if before.plain or behind.plain or lasting_share(before, behind, CUT_SHARE) < CUT_SHARE:
+        share = lasting_share(before, behind, CUT_SHARE)
+        allowed = allowed_misfit(share)
+        if before.plain or behind.plain or share < CUT_SHARE or mixed.misfit > allowed:
             return None
         return TransitionSpan(
             kind="dissolve",
-            start_frame=self._memory.frames[mixed.before] + 1,
-            end_frame=frame.frame,
+            start_frame=self._memory.frames[mixed.before + 1],
+            end_frame=min(self._memory.frames[mixed.behind], frame.frame),
             start_us=self._memory.times_us[mixed.before + 1],
-            end_us=frame.time_us,
+            end_us=min(self._memory.times_us[mixed.behind], frame.time_us),
             score=round(1 - mixed.misfit, 4),
-            threshold=1 - MISFIT,
+            threshold=round(1 - allowed, 4),
         )
 
     def _faded_out(self, plain_frame: int) -> TransitionSpan | None:
@@ -291,7 +324,7 @@ class _ShotSoFar:
             if self._plain_run == 0:
                 self._plain_colour = frame.features.colour
                 self._plain_us = frame.time_us
-                self._jumped_to_plain = change >= _standing_out(self._recent)
+                self._jumped_to_plain = change >= _standing_out(list(self._recent)[-LOOK_BACK:])
                 self._fade_out_open = self._content_frames > 0
                 self._faded = False
             self._plain_run += 1
@@ -301,13 +334,13 @@ class _ShotSoFar:
             self._plain_run = 0
             self._content_frames += 1
             self._last_content = frame.features
-        self._previous = frame.features
+        self._newest.append(frame)
 
     def _gone_plain(self, features: FrameFeatures) -> bool:
         """Whether a run of plain frames begins: black, or of one colour that has come to rest."""
         if features.black:
             return True
-        return features.plain and _colours_apart(features.colour, self._previous.colour) <= RESTING_LEVELS
+        return features.plain and _colours_apart(features.colour, self._newest[-1].features.colour) <= RESTING_LEVELS
 
     def _still_plain(self, features: FrameFeatures) -> bool:
         if features.black:

@@ -41,6 +41,9 @@ PLAIN_PRINT: Final = 0.06
 a screen of one colour, with a line of small print or a station's mark. Noise moves a block's mean by 2 levels, a lens
 that darkens the corners of a plain frame by some more."""
 
+PLAIN_PEAK: Final = 0.25
+"""First look at a plain frame: noise of sigma 10 about the border of two bins leaves this share in each."""
+
 Plane = NDArray[np.uint8]
 Level = TypeVar("Level", np.uint8, np.uint16)
 

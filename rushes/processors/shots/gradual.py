@@ -42,8 +42,12 @@ BENT: Final = 0.7
 FIRST_LENGTHS: Final = np.array([2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 84])
 """Lengths (frames held) at which the first look is taken: each a third longer than the one before."""
 
-MISFIT: Final = 0.06
-"""Mean squared distance from the line's even course, over the line's squared length, up to which frames are mixed."""
+MISFIT: Final = 0.1
+"""Mean squared distance from the line's even course, over the line's squared length, up to which frames may be mixed
+where all of the picture changes: what moves in both shots while they are mixed leaves this much."""
+
+LEAST_MISFIT: Final = 0.04
+"""The same where little of the picture changes: there a slow motion or light looks most like a mixture."""
 
 RESTLESS: Final = 0.3
 """First look: squared distance that both ends move by themselves, over that between them. A pan goes on there."""
@@ -59,6 +63,11 @@ class Mixed:
     before: int
     behind: int
     misfit: float
+
+
+def allowed_misfit(share: float) -> float:
+    """The misfit up to which a mixture counts that replaces this share of the picture: the less, the straighter."""
+    return LEAST_MISFIT + (MISFIT - LEAST_MISFIT) * share
 
 
 class FrameMemory:
@@ -132,8 +141,8 @@ class FrameMemory:
 def mixed_before(memory: FrameMemory, frame: int) -> Mixed | None:
     """The mixing of two pictures that is over at `frame`, by the frames from there on that are held, or None."""
     last = memory.count - 1
-    behind = memory.place_of(frame)
-    if behind < SIDE + 2 or last <= behind:
+    behind = min(memory.place_of(frame), last - 1)  # at a high frame rate hardly one frame held is as new as that
+    if behind < SIDE + 2:
         return None
     lengths = _first_look(memory.apart, behind, last)
     if len(lengths) == 0:

@@ -41,16 +41,17 @@ SAME_DETAIL: Final = 0.5
 scene. Unrelated scenes reach .3."""
 
 
-def replaced_share(a: FrameFeatures, b: FrameFeatures, enough: float) -> float:
+def replaced_share(a: FrameFeatures, b: FrameFeatures, enough: float, *, shifted: bool = True) -> float:
     """Share of the blocks of `b` that show something else than `a`, and that neither light nor camera explains, 0..1.
 
     Explanations are tried only where the share is at least `enough`, and hold only where they explain nearly all.
+    Without `shifted` a moved camera is no explanation.
     """
     moved = np.abs(a.grid - b.grid).sum(axis=0)
     share = float(np.count_nonzero(moved >= REPLACED_BLOCK_LEVELS) / moved.size)
     if share < enough:
         return share
-    for explain in (_under_other_light, _after_shift):
+    for explain in (_under_other_light, _after_shift) if shifted else (_under_other_light,):
         left = explain(a.grid, b.grid)
         if left <= LEFT_OVER * share:
             return left
@@ -133,9 +134,8 @@ _OVERLAP: Final = (GRID_ROWS - np.abs(_DY)) * (GRID_COLUMNS - np.abs(_DX)) / (GR
 
 def _after_shift(a: Grid, b: Grid) -> float:
     """Share outside in the part that both frames show after the shift that fits best; 1 where none fits well."""
-    left, right = a - 128, b - 128
-    product = np.conj(np.fft.rfft2(left, _SIZE)) * np.fft.rfft2(right, _SIZE)
-    common = np.fft.irfft2(product.sum(axis=0), _SIZE)
+    left, right = a[0] - 128, b[0] - 128
+    common = np.fft.irfft2(np.conj(np.fft.rfft2(left, _SIZE)) * np.fft.rfft2(right, _SIZE), _SIZE)
     apart = _energy(left, -_DY, -_DX) + _energy(right, _DY, _DX) - 2 * common
     mean_apart = np.where(_OVERLAP >= LEAST_OVERLAP, apart / np.maximum(_OVERLAP, 1e-9), np.inf)
     best = int(np.argmin(mean_apart))
@@ -151,11 +151,11 @@ def _part(grid: Grid, dy: int, dx: int) -> Grid:
     return grid[:, max(dy, 0) : rows + min(dy, 0), max(dx, 0) : columns + min(dx, 0)]
 
 
-def _energy(grid: Grid, dy: NDArray[np.int_], dx: NDArray[np.int_]) -> NDArray[np.float64]:
+def _energy(luma: Grid, dy: NDArray[np.int_], dx: NDArray[np.int_]) -> NDArray[np.float64]:
     """Sum of squares over `_part`, for many shifts at once, from a table of sums."""
-    rows, columns = grid.shape[1:]
+    rows, columns = luma.shape
     table = np.zeros((rows + 1, columns + 1))
-    table[1:, 1:] = np.cumsum(np.cumsum((grid * grid).sum(axis=0, dtype=np.float64), axis=0), axis=1)
+    table[1:, 1:] = np.cumsum(np.cumsum(luma * luma, axis=0, dtype=np.float64), axis=1)
     top, bottom = np.clip(dy, 0, rows), np.clip(rows + np.minimum(dy, 0), 0, rows)
     left, right = np.clip(dx, 0, columns), np.clip(columns + np.minimum(dx, 0), 0, columns)
     sums: NDArray[np.float64] = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
