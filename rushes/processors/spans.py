@@ -3,7 +3,8 @@
 Cards are formatted so that no file passes 4 GB, and cameras that go on in a next file number the pieces. Only names
 that hold such a number are read: GoPro's (GX010123.MP4, GX020123.MP4; before the HERO6 GOPR0123.MP4, GP010123.MP4),
 RED's (A001_C001_0101AB_001), Canon's (XF: AA000101.MXF; XF-AVC: A001C001_140101AB_CANON_01), Sony's (C0001_01), DJI's
-(DJI_0001_001) and Blackmagic's (Take_S001). Cameras that just take the next number (AVCHD's 00001.MTS, most of DJI's)
+(DJI_0001_001) and Blackmagic's (Take_S001); and the numbered frames of a scan or an effect (A_0001.dpx, a.1001.exr),
+which are a recording with a file a frame. Cameras that just take the next number (AVCHD's 00001.MTS, most of DJI's)
 say nothing by it: those clips stand alone.
 """
 
@@ -16,7 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class SpanPart:
-    """A file's place in a recording. `folder` and `name` are the same for all its files; `index` counts from 1."""
+    """A file's place in a recording. `folder` and `name` are the same for all its files.
+
+    `index`: chapters count from 1, frames as their names do.
+    """
 
     folder: str
     name: str
@@ -33,6 +37,7 @@ _SCHEMES: Final = tuple(
         r"(?P<lead>C\d{4})_(?P<index>\d\d)\.(?:mxf|mp4)",
         r"(?P<lead>DJI_\d{4})_(?P<index>\d{3})\.(?:mp4|mov)",
         r"(?P<lead>.+)_S(?P<index>\d{3})\.(?:mov|mxf|mp4|braw)",
+        r"(?P<lead>.+)[._](?P<index>\d{4,8})\.(?:dpx|exr)",
     )
 )
 
@@ -57,5 +62,5 @@ def span_part(uri: str) -> SpanPart | None:
         if found := scheme.fullmatch(path.name):
             index = int(found["index"])
             name = found["lead"].upper() + found.groupdict().get("rest", "")
-            return SpanPart(folder, name, index) if index > 0 else None
+            return SpanPart(folder, name, index)
     return None

@@ -75,11 +75,11 @@ class Timecode(Part):
 
 
 class Span(Part):
-    """Place of a file in a recording that its camera cut into several."""
+    """Place of a file in a recording of several: chapters of a camera, numbered frames of a scan."""
 
     span_id: Uuid = Field(description="The same for all files of the recording.")
     name: str = Field(description="What the files' names have in common.")
-    index: Annotated[int, Field(ge=1)]
+    index: Annotated[int, Field(ge=0)] = Field(description="Chapters count from 1, numbered frames as they are named.")
 
 
 class MediaFacts(Part):

@@ -28,6 +28,8 @@ def groups(*uris: str) -> list[list[str]]:
         ["C0001_01.MXF", "C0001_02.MXF"],
         ["DJI_0001_001.MP4", "DJI_0001_002.MP4"],
         ["Interview_S001.mov", "Interview_S002.mov"],
+        ["reel_00086400.dpx", "reel_00086401.dpx"],
+        ["comp.0000.exr", "comp.0001.exr", "comp.0002.exr"],
     ],
 )
 def test_chapters_of_one_recording_come_together_in_order(names):
@@ -45,6 +47,8 @@ def test_chapters_of_one_recording_come_together_in_order(names):
         ["A001_C001_0101AB_001.R3D", "A001_C002_0101AC_001.R3D"],
         ["IMG_0001.MOV", "IMG_0002.MOV"],
         ["holiday_1.mp4", "holiday_2.mp4"],
+        ["IMG_0001.dng", "IMG_0002.dng"],
+        ["IMG_0001.jpg", "IMG_0002.jpg"],
         ["card1/GX010123.MP4", "card2/GX020123.MP4"],
     ],
 )

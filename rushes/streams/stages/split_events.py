@@ -84,7 +84,7 @@ def keyframe(version: Version, folder: MediaFolder, picture: Picture) -> Keyfram
 def facts_of(version: Version, decoded: MediaFacts, size_bytes: int) -> MediaFacts:
     """What is known of the file; what the producer says of its time goes before what the file says."""
     captured_at = version.upload.captured_at or decoded.captured_at
-    span = _span_of(version) if decoded.media_kind == "video" else None
+    span = _span_of(version)
     return decoded.model_copy(update={"size_bytes": size_bytes, "captured_at": captured_at, "span": span})
 
 
