@@ -18,7 +18,7 @@ from rushes.infra.weights.registry import MODELS, HubRepo, KnownModel, Licence
 from rushes.infra.weights.shelf import Shelf
 from rushes.processors.embedding.families import open_embedder, open_face_embedder, parse_model
 from rushes.processors.embedding.options import BackendOptions
-from rushes.processors.embedding.protocol import Embedder, FaceEmbedder
+from rushes.processors.embedding.protocol import Embedder, FaceEmbedder, RegionEmbedder
 from rushes.processors.faces.detector import FaceDetector
 from rushes.processors.persons.detector import PersonModels
 from rushes.schemas.errors import ConfigurationError, WeightsMissing, WeightsUnavailable
@@ -38,6 +38,7 @@ class VisionModels:
     face: FaceEmbedder | None
     fallbacks: tuple[Fallback, ...] = field(default=())
     persons: PersonModels | None = None
+    pool_regions: bool = False
 
     def ids(self) -> dict[str, tuple[str, bool]]:
         """What looks at each kind: the model's or detector's id, and whether it is weak."""
@@ -63,7 +64,13 @@ def vision_models(settings: ModelSettings) -> VisionModels:
     detector = open_face_detector(chosen.face_detector, longest_side=settings.detector_pixels, threads=threads)
     face = _face(chosen.face, options) if detector is not None else None
     persons = person_models(chosen.person_detector, chosen.person, scene, threads)
-    return VisionModels(scene, detector, face, chosen.fallbacks, persons)
+    pooled = settings.regions == "pooled"
+    if pooled and not isinstance(scene, RegionEmbedder):
+        raise ConfigurationError(
+            f"expected RUSHES_MODELS__REGIONS=pooled beside a scene model with a feature map (dinov2, dinov3, "
+            f"internvit or timm), found {scene.model_id}: leave it at crops, or choose such a model"
+        )
+    return VisionModels(scene, detector, face, chosen.fallbacks, persons, pool_regions=pooled)
 
 
 def face_detector(settings: ModelSettings, longest_side: int) -> FaceDetector | None:

@@ -136,6 +136,9 @@ class ModelSettings(Section):
         default=None, description="NAME, `rtdetr:FOLDER`, `dfine:FOLDER`, `onnx:FILE` or `off`."
     )
     person: str | None = Field(default=None, description="NAME, FAMILY:WEIGHTS, or `scene` (its model on bodies).")
+    regions: Literal["crops", "pooled"] = Field(
+        default="crops", description="Producers' boxes: a pass each, or all from one pass over the picture."
+    )
     detector_pixels: PositiveInt = Field(default=1024, description="Longest side of the face detector's input.")
     threads: int = Field(default=0, description="Of the models; 0: all cores.")
     device: str = Field(default="auto", description="`auto` (CUDA, then MPS, then the CPU), `cpu`, `cuda:1`, `mps`.")

@@ -68,7 +68,7 @@ def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) 
     return EmbedStage(
         blobs=blobs, cache=cached, scene=models.scene, detector=models.detector, face=models.face,
         decode_threads=os.cpu_count() or 1,
-        persons=models.persons,
+        persons=models.persons, pool_regions=models.pool_regions,
     )  # fmt: skip
 
 

@@ -52,14 +52,14 @@ class PoolingEmbedder(TorchEmbedder):
         start = 0
         for grid, count in passes:
             part = wanted[start : start + count]
-            pooled = _pooled(grid, [boxes[index] for index in part])
+            pooled = pooled_boxes(grid, [boxes[index] for index in part])
             for index, rows in zip(part, pooled, strict=True):
                 found[index] = unit_rows(rows)
             start += count
         return found
 
 
-def _pooled(grid: "torch.Tensor", boxes: Sequence[Sequence[Box]]) -> list[NDArray[np.float32]]:
+def pooled_boxes(grid: "torch.Tensor", boxes: Sequence[Sequence[Box]]) -> list[NDArray[np.float32]]:
     """(number of its boxes, d) for each picture of the map (n, d, rows, columns)."""
     import torch  # noqa: PLC0415 - loaded by now
     from torchvision.ops import roi_align  # noqa: PLC0415 - as above

@@ -79,13 +79,14 @@ class EmbedStage(NoHooks):
         detector: FaceDetector | None,
         face: FaceEmbedder | None,
         persons: PersonModels | None = None,
+        pool_regions: bool = False,
         decode_threads: int = DECODE_THREADS,
         chunk_frames: int | None = None,
     ) -> None:
         """`decode_threads` read ahead of the models: as many as there are cores. `chunk_frames`: pictures that go
         through the models together; None: whole batches of the scene model."""
         self._blobs = blobs
-        self._vision = Vision(scene, detector, face, persons)
+        self._vision = Vision(scene, detector, face, persons, pool_regions=pool_regions)
         self._models = Models.of(self._vision)
         self.cache = SeenCache(cache, self._vision.models)
         self._reader = KeyframeReader(blobs, self._vision, threads=decode_threads, frames=chunk_frames)

@@ -40,6 +40,7 @@ class Models:
     person_detector: str | None
     kinds: tuple[ItemKind, ...]
     secondary: str | None = None
+    region: str | None = None
 
     @classmethod
     def of(cls, vision: Vision) -> "Models":
@@ -54,6 +55,7 @@ class Models:
             person_detector=None if vision.persons is None else vision.persons.detector.detector_id,
             kinds=vision.kinds,
             secondary=vision.secondary,
+            region=vision.region_model_id,
         )
 
     def of_kind(self, kind: ItemKind) -> "KindModels":
@@ -63,8 +65,10 @@ class Models:
                 return KindModels(self.face or self.scene, self.face_weak, self.detector)
             case "person":
                 return KindModels(self.person or self.scene, self.person_weak, self.person_detector)
-            case "scene" | "region":
+            case "scene":
                 return KindModels(self.scene, self.scene_weak, None)
+            case "region":
+                return KindModels(self.region or self.scene, self.scene_weak, None)
             case _:
                 assert_never(kind)
 
@@ -109,6 +113,7 @@ def shot_entries(
                 shot.part, piece, models.scene, models.face, models.detector,
                 *((models.person, models.person_detector) if models.person else ()),
                 *((models.secondary,) if models.secondary else ()),
+                *((models.region,) if models.region not in {None, models.scene} else ()),
             ),
             media_id=shot.media_id,
             version=shot.version,

@@ -16,6 +16,7 @@ from rushes.processors.embedding.protocol import (
     Prepared,
     Preparing,
     Reduction,
+    RegionEmbedder,
     SecondaryEmbedder,
 )
 from rushes.processors.faces.alignment import aligned_face
@@ -86,12 +87,21 @@ class Vision:
         detector: FaceDetector | None,
         face: FaceEmbedder | None,
         persons: PersonModels | None = None,
+        *,
+        pool_regions: bool = False,
     ) -> None:
+        """`pool_regions`: the producer's boxes from one pass over their picture, by a scene model that can; else by
+        crops. Raises ValueError where it can't."""
         if (detector is None) != (face is None):
             raise ValueError("expected a face detector and a face embedder, or neither of them")
         self.scene = scene
         self._preparing: Preparing | None = scene if isinstance(scene, Preparing) else None
         self._secondary: SecondaryEmbedder | None = scene if isinstance(scene, SecondaryEmbedder) else None
+        self._pooled: RegionEmbedder | None = None
+        if pool_regions:
+            if not isinstance(scene, RegionEmbedder):
+                raise ValueError(f"expected a scene model whose feature map can be pooled, found {scene.model_id}")
+            self._pooled = scene
         self.detector = detector
         self.face = face
         self.persons = persons
@@ -108,6 +118,8 @@ class Vision:
         parts = [str(self.scene.model_id)]
         if self.secondary is not None:
             parts.append(self.secondary)
+        if self._pooled is not None:
+            parts.append(self.region_model_id)
         if self.detector is not None and self.face is not None:
             parts += [str(self.face.model_id), self.detector.detector_id, f"faces-{QUALITY_VERSION}.{LOOK_VERSION}"]
         if self.persons is not None:
@@ -120,6 +132,11 @@ class Vision:
         if self.persons is None:
             raise ValueError("expected models for persons, found none")
         return str(self.persons.embedder.model_id)
+
+    @property
+    def region_model_id(self) -> str:
+        """Of the vectors of the producer's regions."""
+        return str(self.scene.model_id if self._pooled is None else self._pooled.region_model_id())
 
     @property
     def secondary(self) -> str | None:
@@ -212,7 +229,7 @@ class Vision:
             for crop in _face_crops(index, pictures[index].image, faces, self.face)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
-        kinds = _with_vectors("face", range(len(pictures)), crops, self.face, errors)
+        kinds = _with_vectors("face", range(len(pictures)), crops, _rows(self.face, crops), errors)
         rejected = [place for place, is_face in zip(places, again, strict=True) if not is_face]
         if rejected:
             log.info(
@@ -234,14 +251,23 @@ class Vision:
             for crop in _person_crops(index, pictures[index].image, detections.persons)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
-        return _with_vectors("person", range(len(pictures)), crops, self.persons.embedder, errors)
+        return _with_vectors("person", range(len(pictures)), crops, _rows(self.persons.embedder, crops), errors)
 
     def _regions(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
         crops = [
             crop for index, picture in enumerate(pictures) if picture.regions for crop in _region_crops(index, picture)
         ]
         wanted = [index for index, picture in enumerate(pictures) if picture.regions]
-        return _with_vectors("region", wanted, crops, self.scene, {})
+        return _with_vectors("region", wanted, crops, self._region_rows(pictures, crops), {})
+
+    def _region_rows(self, pictures: Sequence[Picture], crops: Sequence[_Crop]) -> Sequence[NDArray[np.float32]]:
+        if self._pooled is None:
+            return _rows(self.scene, crops)
+        boxes: list[list[Box]] = [[] for _ in pictures]
+        for crop in crops:
+            boxes[crop.picture].append(crop.box)
+        found = self._pooled.embed_regions([picture.image for picture in pictures], boxes)
+        return [row for rows in found for row in rows]  # crops are in the order of their pictures
 
 
 def _whole(row: NDArray[np.float32], named: Mapping[str, NDArray[np.float32]]) -> SeenItem:
@@ -305,13 +331,22 @@ def _region_crops(index: int, picture: Picture) -> list[_Crop]:
     return list(crops.values())
 
 
+def _rows(embedder: Embedder, crops: Sequence[_Crop]) -> Sequence[NDArray[np.float32]]:
+    """A vector for each crop."""
+    return list(embedder.embed([crop.image for crop in crops])) if crops else []
+
+
 def _with_vectors(
-    kind: ItemKind, wanted: Sequence[int], crops: Sequence[_Crop], embedder: Embedder, errors: dict[int, str]
+    kind: ItemKind,
+    wanted: Sequence[int],
+    crops: Sequence[_Crop],
+    rows: Sequence[NDArray[np.float32]],
+    errors: dict[int, str],
 ) -> dict[int, SeenKind]:
     """The crops' items by picture; every picture of `wanted` has an answer, be it an empty one."""
     items: dict[int, list[SeenItem]] = {index: [] for index in wanted}
     lost = dict.fromkeys(wanted, 0)
-    for crop, row in zip(crops, embedder.embed([crop.image for crop in crops]) if crops else (), strict=True):
+    for crop, row in zip(crops, rows, strict=True):
         if _usable(row):
             items[crop.picture].append(_item(crop, row))
         else:
