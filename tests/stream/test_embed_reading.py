@@ -141,7 +141,7 @@ def test_the_next_pictures_are_read_while_the_models_work(blobs):
     assert len(finals(embedded(store, Waiting(), shots, chunk_frames=1))) == 2
 
 
-def test_no_more_than_two_chunks_are_in_memory(blobs):
+def test_no_more_than_three_chunks_are_in_memory(blobs):
     held: list[int] = []
 
     class Counting(WatchedScenes):
@@ -151,4 +151,24 @@ def test_no_more_than_two_chunks_are_in_memory(blobs):
 
     shots = [shot_of(blobs, [COFFEE[index:] for index in range(40)])]
     embedded(blobs, Counting(), shots, chunk_frames=5)
-    assert max(held) <= 10
+    assert max(held) <= 15
+
+
+def test_the_models_see_the_next_pictures_while_the_last_ones_are_delivered(blobs):
+    again = threading.Event()
+
+    class Announcing(WatchedScenes):
+        def forward(self, prepared):
+            if len(self.batches) == 1:
+                again.set()
+            return super().forward(prepared)
+
+    shots = [shot_of(blobs, [COFFEE], media=name) for name in ("first", "second")]
+    stage = EmbedStage(
+        blobs=blobs, cache=DictCache(), scene=Announcing(), detector=None, face=None, chunk_frames=1
+    )  # fmt: skip
+    outcomes = stage.process([incoming(shot) for shot in shots])
+    assert next(outcomes).source.event.media_id == "first"
+    assert again.wait(10), "the models wait for a delivery"
+    assert len(finals(list(outcomes))) == 1
+    stage.close()

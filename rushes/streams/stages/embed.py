@@ -3,6 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -60,6 +61,14 @@ class _Task:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Seeing:
+    """Keyframes at the models, each with whether its bytes are genuine; `result`: one for each."""
+
+    tasks: Sequence[tuple[_Task, bool]]
+    result: Future[list[Seen]]
+
+
 class EmbedStage(NoHooks):
     """Stage of `ShotSplit` and `MediaSplit`; writes `ItemsEmbedded` and `MediaTotals` to the library's log.
 
@@ -90,6 +99,7 @@ class EmbedStage(NoHooks):
         self._models = Models.of(self._vision)
         self.cache = SeenCache(cache, self._vision.models)
         self._reader = KeyframeReader(blobs, self._vision, threads=decode_threads, frames=chunk_frames)
+        self._seeing = ThreadPoolExecutor(1, thread_name_prefix="models")
         if face is not None and face.weak:
             log.warning(
                 "faces have no real model: people are grouped only where their pictures are nearly the same",
@@ -114,8 +124,8 @@ class EmbedStage(NoHooks):
         hits, misses = self.cache.hits, self.cache.misses
         tasks = self._look_up(works)
         yield from self._settle(waiting)
-        for chunk in self._reader.ahead(tasks):
-            self._embed(chunk)
+        for seeing in self._one_ahead(map(self._begin, self._reader.ahead(tasks))):
+            self._finish(seeing)
             yield from self._settle(waiting)
             if waiting:
                 yield Outcome(waiting[0].source, done=False)
@@ -138,6 +148,7 @@ class EmbedStage(NoHooks):
 
     def close(self) -> None:
         self._reader.close()
+        self._seeing.shutdown(wait=True, cancel_futures=True)
         self._vision.unload()
 
     def _look_up(self, works: Sequence[_Work]) -> list[_Task]:
@@ -159,13 +170,24 @@ class EmbedStage(NoHooks):
             task.work.seen[task.index] = seen
         return [task for task, seen in zip(tasks, found, strict=True) if seen is None]
 
-    def _embed(self, chunk: Chunk[_Task]) -> None:
-        """See the chunk's pictures and keep what was seen, in the shots and in the cache."""
+    @staticmethod
+    def _one_ahead(seeing: Iterator[_Seeing]) -> Iterator[_Seeing]:
+        """Each when the one behind it has begun: the models go on while this thread settles what they saw."""
+        last = next(seeing, None)
+        for one in seeing:
+            if last is not None:
+                yield last
+            last = one
+        if last is not None:
+            yield last
+
+    def _begin(self, chunk: Chunk[_Task]) -> _Seeing:
+        """Give the chunk's pictures to the models, in their thread."""
         pictures: list[Picture] = []
         tasks: list[tuple[_Task, bool]] = []
         for task, read in zip(chunk.tasks, chunk.answers, strict=True):
             if task.work.failure is not None:
-                continue  # settled perhaps: what is kept now could come behind its erasure
+                continue
             if not isinstance(read, Read):
                 task.work.failure = read
             elif read.picture is None:
@@ -175,8 +197,17 @@ class EmbedStage(NoHooks):
             else:
                 pictures.append(read.picture)
                 tasks.append((task, read.genuine))
+        return _Seeing(tasks, self._seeing.submit(self._see, pictures))
+
+    def _see(self, pictures: Sequence[Picture]) -> list[Seen]:
+        return self._vision.see(pictures) if pictures else []
+
+    def _finish(self, seeing: _Seeing) -> None:
+        """Keep what was seen, in the shots and in the cache."""
         keep: dict[str, Seen] = {}
-        for (task, genuine), seen in zip(tasks, self._vision.see(pictures) if pictures else (), strict=True):
+        for (task, genuine), seen in zip(seeing.tasks, seeing.result.result(), strict=True):
+            if task.work.failure is not None:
+                continue  # settled perhaps: what is kept now could come behind its erasure
             task.work.seen[task.index] = seen
             if genuine:
                 keep[task.key] = seen

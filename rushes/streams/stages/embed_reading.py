@@ -22,13 +22,13 @@ from rushes.schemas.shots import Keyframe
 from rushes.streams.stages.vision import Picture, Vision, is_sample
 
 CHUNK_PIXELS: Final = 16 * 1920 * 1088
-"""Of the pictures that are kept whole for a chunk: 16 of 1080p, 100 MB decoded; as much again is being read ahead."""
+"""Of the pictures that are kept whole for a chunk: 16 of 1080p, 100 MB decoded. Three chunks are in memory at most."""
 
 CHUNK_FRAMES: Final = 32
 """About: rounded to whole batches of the scene model, at least one."""
 
 READ_AHEAD: Final = 2
-"""Chunks in memory: the one at work and the next."""
+"""Chunks: the one that the caller asks for and the next, which is read meanwhile."""
 
 FLAGS: Final[dict[Reduction, int]] = {
     1: cv2.IMREAD_COLOR_RGB,
@@ -74,10 +74,9 @@ class KeyframeReader:
     """Reads for one stage. `frames`: pictures of a chunk; None: see CHUNK_FRAMES."""
 
     def __init__(self, blobs: BlobStore, vision: Vision, *, threads: int, frames: int | None = None) -> None:
-        batch = max(vision.scene.batch, 1)
         self._blobs = blobs
         self._vision = vision
-        self._frames = frames or max(1, CHUNK_FRAMES // batch) * batch
+        self._frames = frames
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     def ahead(self, tasks: Sequence[T]) -> Iterator[Chunk[T]]:
@@ -95,12 +94,14 @@ class KeyframeReader:
 
     def _chunks(self, tasks: Sequence[T]) -> list[list[T]]:
         """Runs of keyframes within CHUNK_PIXELS and the frames of a chunk; a larger picture goes alone."""
+        batch = max(self._vision.scene.batch, 1)  # of its device, once the model is loaded
+        frames = self._frames or max(1, CHUNK_FRAMES // batch) * batch
         chunks: list[list[T]] = []
         pixels = 0
         for task in tasks:
             keyframe = task.keyframe
             kept = keyframe.width * keyframe.height if self._vision.needs_whole(keyframe.boxes) else 0
-            if not chunks or pixels + kept > CHUNK_PIXELS or len(chunks[-1]) == self._frames:
+            if not chunks or pixels + kept > CHUNK_PIXELS or len(chunks[-1]) == frames:
                 chunks.append([])
                 pixels = 0
             chunks[-1].append(task)
