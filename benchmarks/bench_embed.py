@@ -1,161 +1,264 @@
-"""Pictures per second of the embed stage and its models, each beside what its model alone takes.
+"""Throughput of the embed stage per backend, beside what its two halves take alone, in the same rounds.
 
-    python benchmarks/bench_embed.py [--scene FILE.onnx] [--face FILE.onnx] [--threads 2] [--rounds 5] [--frames 16]
+    python benchmarks/bench_embed.py [--backend FAMILY:WEIGHTS ...] [--pictures 32] [--rounds 7] [--threads 2]
+                                     [--device auto] [--only NAME] [--memory 10000] [--json]
 
-Pictures are 1080p keyframes made of photographs that scikit-image ships. The rounds interleave all rows, so that
-a busy machine slows them alike; a row's share is the median over the rounds of its own ratio to its bare model.
+Without arguments: the weightless descriptor, a DINOv2 ViT-S/14 at 224 with random weights and, where RUSHES_TEST_DATA
+names the evaluation data, its MobileNet. Pictures are 1080p JPEG of quality 90 with grain, a photo an event, nothing in
+the cache. The rounds interleave all rows. Each row uses all threads:
+
+- decode 1:1: OpenCV's JPEG decoder at full size; decode: no larger than the model needs, as the stage does it.
+- read: what the stage's reading threads do, from bytes of the store to the model's own numbers.
+- forward: the model on numbers that are ready. stage: all of it, to the entries of the library's log.
+
+Shares are medians of each round's own. On a CPU both halves burn the same cores, so that the limit is the sum of their
+work, 1 / (t_decode + t_forward), however they overlap; `of max` is the share of 1 / max(t_read, t_forward), which is
+the limit where the model runs elsewhere. `of CPU`: the part of the stage's processor time that is decode and forward;
+it holds on a busy machine too. Latency: one photo at an idle stage. Again: the same pictures, all in the cache.
+With CUDA a ViT-B/14 at batch 256 is fed with 720p, beside its bare forward pass in bfloat16. --memory: resident memory
+over so many pictures of mixed sizes through a tiny ViT, nothing else.
 """
 
 import argparse
+import json
+import logging
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
-import skimage.data
+import psutil
+import structlog
 import torch
 from environment import describe
-from facenet_pytorch import MTCNN
+from keyframe_shots import incoming, jpegs, random_vit, shots
 
-from rushes.processors.embedding.face_descriptor import FaceDescriptor
-from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
-from rushes.processors.embedding.protocol import Embedder, Image
-from rushes.processors.embedding.scene_descriptor import SceneDescriptor
-from rushes.processors.faces.mtcnn import MtcnnDetector
-from rushes.streams.stages.vision import Picture, Vision
+from rushes.infra.blobs.local import LocalBlobStore
+from rushes.infra.cache.counts import CacheCounts
+from rushes.infra.cache.memory import MemoryCache
+from rushes.processors.embedding.families import open_model
+from rushes.processors.embedding.options import BackendOptions
+from rushes.processors.embedding.protocol import Embedder, Preparing
+from rushes.schemas.shots import Keyframe
+from rushes.streams.stages.embed import EmbedStage
+from rushes.streams.stages.embed_reading import KeyframeReader, decoded
+from rushes.streams.stages.vision import Vision
+
+MIXED = ((1080, 1920), (720, 1280), (1920, 1080), (360, 640), (2160, 3840), (480, 854), (601, 803), (100, 100))
+
+Figures = dict[str, float]
+
+
+class NoCache:
+    """An embedding cache that forgets."""
+
+    state = "off"
+    counts = CacheCounts()
+
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [None] * len(keys)
+
+    def put(self, items: Mapping[str, bytes]) -> None:
+        pass
+
+    def delete(self, keys: Sequence[str]) -> bool:
+        return not keys or self.state == "off"
+
+    def close(self) -> None:
+        pass
+
+
+def measured(rows: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Wall and processor seconds of each row in each round; one round before goes uncounted."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
+    for number in range(rounds + 1):
+        for name, run in rows.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            run()
+            if number:
+                found[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    return found
+
+
+def bench_backend(
+    model: Embedder, folder: Path, arguments: argparse.Namespace, size: tuple[int, int] = (1080, 1920)
+) -> Figures:
+    """Rates (pictures/s), shares, latency (ms) and the cache's gain of one backend."""
+    count, threads = arguments.pictures, arguments.threads
+    model.load()
+    blobs = LocalBlobStore(folder, fsync=False)
+    pictures = list(jpegs(count, [size]))
+    batch = [incoming(shot) for shot in shots(blobs, pictures)]
+    datas = [data for data, _, _ in pictures]
+    if not isinstance(model, Preparing):
+        raise SystemExit(f"expected an embedder that prepares ahead, found {model.model_id}")
+    factor = model.reduction(*size)
+    pool = ThreadPoolExecutor(threads)
+    ready = [model.prepare(decoded(data, factor)) for data in datas]
+    stage = EmbedStage(blobs=blobs, cache=NoCache(), scene=model, detector=None, face=None, decode_threads=threads)
+    reader = KeyframeReader(blobs, Vision(model, None, None), threads=threads)
+    tasks = [_Task(one.event.frames[0]) for one in batch]
+    found = measured(
+        {
+            "decode 1:1": lambda: list(pool.map(decoded, datas)),
+            "decode": lambda: list(pool.map(lambda data: decoded(data, factor), datas)),
+            "read": lambda: list(reader.ahead(tasks)),
+            "forward": lambda: model.forward(ready),
+            "stage": lambda: list(stage.process(batch)),
+        },
+        arguments.rounds,
+    )
+    whole, own, read, forward, done = (
+        [wall for wall, _ in found[name]] for name in ("decode 1:1", "decode", "read", "forward", "stage")
+    )
+    rounds = range(arguments.rounds)
+    cpu = {name: [seconds for _, seconds in rows] for name, rows in found.items()}
+    figures: Figures = {f"{name} /s": count / statistics.median(w for w, _ in rows) for name, rows in found.items()}
+    figures |= {f"{name} CPU ms": 1000 * statistics.median(cpu[name]) / count for name in found}
+    figures["of 1:1 sum"] = statistics.median((whole[i] + forward[i]) / done[i] for i in rounds)
+    figures["of sum"] = statistics.median((own[i] + forward[i]) / done[i] for i in rounds)
+    figures["of read sum"] = statistics.median((read[i] + forward[i]) / done[i] for i in rounds)
+    figures["of max"] = statistics.median(max(read[i], forward[i]) / done[i] for i in rounds)
+    figures["of CPU"] = statistics.median((cpu["decode"][i] + cpu["forward"][i]) / cpu["stage"][i] for i in rounds)
+    figures["of CPU read"] = statistics.median((cpu["read"][i] + cpu["forward"][i]) / cpu["stage"][i] for i in rounds)
+    figures["reduction"] = factor
+    alone = measured({"one": lambda: list(stage.process(batch[:1]))}, arguments.rounds)
+    figures["latency ms"] = 1000 * statistics.median(wall for wall, _ in alone["one"])
+    figures |= _again(model, blobs, batch, threads)
+    reader.close()
+    stage.close()
+    pool.shutdown()
+    return figures
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measured thing; `bare` names the row that it is compared with."""
+class _Task:
+    """A keyframe to read, and nothing else."""
 
-    name: str
-    run: Callable[[], object]
-    pictures: int
-    bare: str | None = None
+    keyframe: Keyframe
 
 
-def keyframes(count: int) -> list[Image]:
-    """1920 x 1080 pictures, every second one with a person."""
-    photographs = [
-        skimage.data.astronaut(),
-        skimage.data.coffee(),
-        skimage.data.astronaut()[:, ::-1],
-        skimage.data.rocket(),
-    ]
-    rng = np.random.default_rng(0)
-    pictures = []
-    for index in range(count):
-        photograph = np.ascontiguousarray(photographs[index % len(photographs)])
-        picture = cv2.resize(photograph, (1920, 1080), interpolation=cv2.INTER_CUBIC)
-        picture = picture.astype(np.int16) + rng.integers(-4, 5, picture.shape, dtype=np.int16)
-        pictures.append(np.clip(picture, 0, 255).astype(np.uint8))
-    return pictures
+def _again(model: Embedder, blobs: LocalBlobStore, batch: Sequence[object], threads: int) -> Figures:
+    """The second time over the same pictures, with the cache in this process."""
+    cache = MemoryCache()
+    stage = EmbedStage(blobs=blobs, cache=cache, scene=model, detector=None, face=None, decode_threads=threads)
+    walls = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        list(stage.process(batch))
+        walls.append(time.perf_counter() - begun)
+    counts = cache.counts
+    return {
+        "again /s": len(batch) / walls[1],
+        "hit rate again": counts.hits / len(batch),
+        "cache bytes": counts.bytes_written / len(batch),
+    }
 
 
-def onnx_rows(label: str, file: Path, pictures: Sequence[Image], threads: int) -> list[Row]:
-    """The embedder, and onnxruntime alone on numbers that are ready."""
-    embedder = OnnxEmbedder(file, threads=threads)
-    size = embedder.crop_size
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: np.random.default_rng(0).random((len(pictures), 3, *size), np.float32)}
-    bare = f"{label}: onnxruntime alone"
-    return [
-        Row(bare, lambda: session.run(None, feed), len(pictures)),
-        Row(f"{label}: onnx embedder", lambda: embedder.embed(pictures), len(pictures), bare),
-    ]
+def bench_cuda(folder: Path, arguments: argparse.Namespace) -> Figures:
+    """ViT-B/14 at batch 256 on 720p, and the bare forward pass on a batch that lies on the device."""
+    model = random_vit(folder / "weights", "vit-b", BackendOptions(device="cuda", batch=256))
+    arguments = argparse.Namespace(**{**vars(arguments), "pictures": 1024, "threads": os.cpu_count() or 1})
+    figures = bench_backend(model, folder / "blobs", arguments, (720, 1280))
+    net = model.ready().tower.model
+    pixels = torch.randn(256, 3, 224, 224, device="cuda", dtype=torch.bfloat16)
+    rates = []
+    with torch.inference_mode():
+        for _ in range(arguments.rounds + 2):
+            torch.cuda.synchronize()
+            begun = time.perf_counter()
+            for _ in range(4):
+                net(pixels)
+            torch.cuda.synchronize()
+            rates.append(4 * 256 / (time.perf_counter() - begun))
+    figures["bare bf16 forward /s"] = statistics.median(rates[2:])
+    figures["of bare forward"] = figures["stage /s"] / figures["bare bf16 forward /s"]
+    return figures
 
 
-def mtcnn_rows(pictures: Sequence[Image], threads: int) -> list[Row]:
-    """The detector adapter, and facenet-pytorch alone on a stacked batch of the size that it works at."""
-    detector = MtcnnDetector(threads=threads)
-    detector.load()
-    nets = MTCNN(keep_all=True, select_largest=False, min_face_size=20)
-    small = np.stack([cv2.resize(picture, (1024, 576), interpolation=cv2.INTER_AREA) for picture in pictures])
-
-    def alone() -> None:
-        for start in range(0, len(small), detector.batch):
-            nets.detect(small[start : start + detector.batch], landmarks=True)
-
-    bare = "faces: facenet-pytorch alone"
-    return [
-        Row(bare, alone, len(pictures)),
-        Row("faces: MTCNN detector", lambda: detector.detect(pictures), len(pictures), bare),
-    ]
-
-
-class NoCacheVision:
-    """All models over the pictures, as the stage calls them."""
-
-    def __init__(self, scene: Embedder, face: FaceDescriptor | OnnxEmbedder, threads: int) -> None:
-        self.vision = Vision(scene, MtcnnDetector(threads=threads), face)
-        self.vision.load()
-
-    def __call__(self, pictures: Sequence[Image]) -> None:
-        self.vision.see([Picture(picture) for picture in pictures])
-
-
-def all_rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    pictures = keyframes(arguments.frames)
-    jpegs = [cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1] for picture in pictures]
-    crops = [np.ascontiguousarray(cv2.resize(picture, (128, 128))) for picture in pictures]
-    yield Row("JPEG decode", lambda: [cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) for data in jpegs], len(jpegs))
-    shrink = "scene: shrink to 128 pixels alone"
-    yield Row(
-        shrink, lambda: [cv2.resize(p, (128, 128), interpolation=cv2.INTER_AREA) for p in pictures], len(pictures)
+def bench_memory(folder: Path, arguments: argparse.Namespace) -> Figures:
+    """Resident MB of the process along so many pictures of mixed sizes."""
+    model = random_vit(folder / "weights", "tiny", BackendOptions(device=arguments.device, threads=arguments.threads))
+    blobs = LocalBlobStore(folder / "blobs", fsync=False)
+    batch = [incoming(shot) for shot in shots(blobs, list(jpegs(64, MIXED)))]
+    stage = EmbedStage(
+        blobs=blobs, cache=NoCache(), scene=model, detector=None, face=None, decode_threads=arguments.threads
     )
-    scenes, faces = SceneDescriptor(), FaceDescriptor()
-    yield Row("scene: opencv descriptor", lambda: scenes.embed(pictures), len(pictures), shrink)
-    yield Row("face crops: opencv descriptor", lambda: faces.embed(crops), len(crops))
-    yield from mtcnn_rows(pictures, arguments.threads)
-    if arguments.scene:
-        yield from onnx_rows("scene", arguments.scene, pictures, arguments.threads)
-    if arguments.face:
-        yield from onnx_rows("face crops", arguments.face, crops, arguments.threads)
-    scene = OnnxEmbedder(arguments.scene, threads=arguments.threads) if arguments.scene else scenes
-    face = OnnxEmbedder(arguments.face, threads=arguments.threads) if arguments.face else faces
-    vision = NoCacheVision(scene, face, arguments.threads)
-    yield Row("all: scene, faces, crops", lambda: vision(pictures), len(pictures), "faces: facenet-pytorch alone")
+    process, sizes = psutil.Process(), []
+    for number in range(-8, -(-arguments.memory // len(batch))):
+        list(stage.process(batch))
+        if number >= 0:
+            sizes.append(process.memory_info().rss / 1e6)
+    stage.close()
+    tenth = max(1, len(sizes) // 10)
+    return {
+        "pictures": float(len(sizes) * len(batch)),
+        "MB first tenth": statistics.mean(sizes[:tenth]),
+        "MB last tenth": statistics.mean(sizes[-tenth:]),
+        "MB most": max(sizes),
+    }
 
 
-def measure(rows: Sequence[Row], rounds: int) -> Mapping[str, list[float]]:
-    """Pictures per second of each row in each round; one round before goes uncounted."""
-    rates: dict[str, list[float]] = {row.name: [] for row in rows}
-    for number in range(rounds + 1):
-        for row in rows:
-            start = time.perf_counter()
-            row.run()
-            if number:
-                rates[row.name].append(row.pictures / (time.perf_counter() - start))
-    return rates
+def backends(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Embedder]]:
+    """What opens each, by the name of its row."""
+    options = BackendOptions(device=arguments.device, threads=arguments.threads)
+    chosen: dict[str, Callable[[], Embedder]] = {
+        name: lambda name=name: open_model(name, options=options) for name in arguments.backend
+    }
+    if not chosen:
+        chosen["opencv"] = lambda: open_model("opencv", options=options)
+        data = os.environ.get("RUSHES_TEST_DATA")
+        if data:
+            file = Path(data) / "weights/scene_mobilenet_v1.onnx"
+            chosen["mobilenet (onnx)"] = lambda: open_model(f"onnx:{file}", options=options)
+        chosen["vit-s/14 (random)"] = lambda: random_vit(folder / "vits", "vit-s", options)
+    return {name: opener for name, opener in chosen.items() if arguments.only in (None, name)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scene", type=Path)
-    parser.add_argument("--face", type=Path)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--backend", action="append", default=[])
+    parser.add_argument("--pictures", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--only")
+    parser.add_argument("--memory", type=int)
+    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    cv2.setNumThreads(arguments.threads)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     torch.set_num_threads(arguments.threads)
-    print(describe("opencv-python-headless", "onnxruntime", "torch", "facenet-pytorch", "numpy"))
-    print(f"{arguments.frames} pictures of 1920 x 1080, {arguments.threads} threads, median of {arguments.rounds}\n")
-    rows = list(all_rows(arguments))
-    rates = measure(rows, arguments.rounds)
-    print(f"{'':36} {'pictures/s':>12} {'min - max':>18} {'of bare':>9}")
-    for row in rows:
-        own = rates[row.name]
-        spread = f"{min(own):,.1f} - {max(own):,.1f}"
-        share = statistics.median(a / b for a, b in zip(own, rates[row.bare], strict=True)) if row.bare else None
-        print(f"{row.name:36} {statistics.median(own):12,.1f} {spread:>18} {'' if share is None else f'{share:9.2f}'}")
+    cv2.setNumThreads(1)
+    np.random.seed(0)  # noqa: NPY002 - of libraries that draw weights
+    torch.manual_seed(0)
+    results: dict[str, Figures] = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        if arguments.memory:
+            results["memory"] = bench_memory(folder, arguments)
+        else:
+            for index, (name, opener) in enumerate(backends(arguments, folder).items()):
+                results[name] = bench_backend(opener(), folder / str(index), arguments)
+            if torch.cuda.is_available() and arguments.device in ("auto", "cuda"):
+                results["vit-b/14 (cuda)"] = bench_cuda(folder / "cuda", arguments)
+    head = describe("opencv-python-headless", "onnxruntime", "torch", "transformers", "numpy")
+    if arguments.json:
+        print(json.dumps({"machine": head, "results": results}, indent=1))
+        return
+    print(f"{head}\n{arguments.pictures} pictures, {arguments.threads} threads, medians of {arguments.rounds} rounds")
+    if not torch.cuda.is_available():
+        print("no CUDA device here: its rows are left out")
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
+    for name, figures in results.items():
+        print(name)
+        for figure, value in figures.items():
+            print(f"  {figure:24}{value:12,.3f}" if value < 10 else f"  {figure:24}{value:12,.1f}")
 
 
 if __name__ == "__main__":
