@@ -41,9 +41,9 @@ class Served:
                 entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
             listed.append(entry)
             self.files[f"/{repo}/resolve/{commit}/{name}"] = data
-        answer = json.dumps({"sha": commit, "siblings": listed}).encode()
-        for revision in ("main", commit):
-            self.files[f"/api/models/{repo}/revision/{revision}"] = answer
+        answer = json.dumps({"id": repo, "sha": commit, "siblings": listed}).encode()
+        for address in ("", "/revision/main", f"/revision/{commit}"):
+            self.files[f"/api/models/{repo}{address}"] = answer
         if gated:
             self.statuses[f"gated:/{repo}"] = [403]
 

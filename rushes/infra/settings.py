@@ -147,8 +147,10 @@ class ModelSettings(Section):
     compile: bool = Field(default=False, description="torch.compile: for long work of one kind; a minute to start.")
     image_size: PositiveInt | None = Field(default=None, description="Side of the model's input; none: as trained.")
     folder: Path = Field(default_factory=weights_folder, description="Where fetched weights lie.")
-    allow_fallback: bool = Field(
-        default=False, description="Where a preset's weights are missing: go on without them, and say so loudly."
+    allow_fallback: bool | None = Field(
+        default=None,
+        description="Where a preset's weights are missing: go on without them, and say so loudly. None: `rushes run` "
+        "and `demo` do, a worker doesn't start.",
     )
     download: bool = Field(default=False, description="Fetch missing weights at start-up instead of failing.")
     mirror: str | None = Field(

@@ -109,13 +109,15 @@ def demo(
 
 
 def _looking_with(settings: "Settings", *, preset: PresetOption | None, **named: str | None) -> "Settings":
-    """The settings with the models of the command line. A preset's missing weights are no reason not to begin here:
-    plain descriptors stand in, and the screen, the results and the log say so.
+    """The settings with the models of the command line. A preset's missing weights are no reason not to begin here,
+    unless the settings say so: plain descriptors stand in, and the screen, the results and the log tell.
     """
     chosen: dict[str, object] = {key: value for key, value in named.items() if value is not None}
     if preset is not None:
         chosen["preset"] = preset.value
-    models = settings.models.model_copy(update={**chosen, "allow_fallback": True})
+    if settings.models.allow_fallback is None:
+        chosen["allow_fallback"] = True
+    models = settings.models.model_copy(update=chosen)
     return settings.model_copy(update={"models": models})
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from huggingface_hub import HfApi, hf_hub_url
 from pydantic import SecretStr
 
 from rushes.infra.settings import ModelSettings
@@ -14,6 +15,7 @@ from rushes.infra.weights import fetching
 from rushes.infra.weights.fetching import Fetched, Fetcher
 from rushes.infra.weights.registry import APACHE, DINOV3, HubRepo, KnownModel, WeightFile
 from rushes.infra.weights.shelf import MANIFEST, Shelf
+from rushes.infra.weights.sources import Sources
 from rushes.schemas.errors import WeightsMissing, WeightsRejected, WeightsUnavailable
 from tests.weights_server import Served, serving
 
@@ -59,6 +61,18 @@ def test_a_repository_of_the_hub_comes_with_what_its_loader_reads_and_each_file_
     assert (got.manifest.source, got.manifest.revision) == (f"{served.url}/maker/tiny", "c0ffee")
     assert {file.checked_by for file in got.manifest.files.values()} == {"announced"}
     assert Shelf(settings.folder).look(FROM_HUB).state == "installed"
+
+
+def test_our_hub_of_the_tests_is_one_to_the_hubs_own_client(served):
+    """Slow truth: what we read of a repository is what huggingface_hub reads of it."""
+    told = HfApi(endpoint=served.url).model_info("maker/tiny", files_metadata=True)
+    theirs = {one.rfilename: (one.size, one.blob_id, one.lfs.sha256 if one.lfs else None) for one in told.siblings}
+    source = Sources(ModelSettings(hub=served.url)).of(FROM_HUB)
+    assert source.revision == told.sha
+    for name, (wanted,) in source.files.items():
+        size, blob, sha256 = theirs[name]
+        assert (wanted.size_bytes, wanted.sha256, wanted.git_blob) == (size, sha256, None if sha256 else blob)
+        assert wanted.url == hf_hub_url("maker/tiny", name, revision=told.sha, endpoint=served.url)
 
 
 def test_what_is_here_and_right_is_not_asked_for_again(settings, served):

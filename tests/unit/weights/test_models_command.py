@@ -5,9 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from rushes.infra.settings import ModelSettings, Settings
 from rushes.infra.weights.fit import Device, fit, memory_needed
+from rushes.infra.weights.presets import PRESETS
 from rushes.infra.weights.registry import MODELS
 from rushes.streams.cli.app import app
+from rushes.streams.cli.folder import PresetOption, _looking_with
 from tests.weights_server import Served, serving
 
 FILES = {"config.json": b'{"model_type": "dinov2"}', "model.safetensors": b"weights" * 100}
@@ -90,3 +93,14 @@ def test_an_estimate_counts_weights_and_says_where_it_does_not_fit():
     assert fit(small, here).verdict == "tight"
     assert fit(large, Device("main memory", 10**9, 10**9)).verdict == "no"
     assert fit(small, Device("main memory", 10**10, 10**10)).verdict == "yes"
+
+
+@pytest.mark.parametrize(("said", "then"), [(None, True), (False, False), (True, True)])
+def test_a_run_goes_on_without_a_presets_weights_unless_the_settings_forbid_it(said, then):
+    settings = Settings(models=ModelSettings(allow_fallback=said, face="opencv"))
+    looking = _looking_with(settings, preset=PresetOption.FAST, scene=None, face="sface").models
+    assert (looking.preset, looking.face, looking.allow_fallback) == ("fast", "sface", then)
+
+
+def test_the_command_line_knows_all_presets():
+    assert set(PresetOption) == set(PRESETS)
