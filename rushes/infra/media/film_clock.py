@@ -22,6 +22,11 @@ class FilmClock:
     def __init__(self, stream: VideoStream, origin_pts: int | None) -> None:
         self.origin_pts = origin_pts
         self._time_base: Fraction = stream.time_base or Fraction(1, 90_000)
+        tick_us = self._time_base * 1_000_000
+        self._us_numerator, self._us_denominator = (
+            tick_us.numerator,
+            tick_us.denominator,
+        )  # fractions take 30 times as long
         rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
         self.frame_us = max(1, round(1_000_000 / (rate if rate > 0 else _USUAL_RATE)))
         self._base: tuple[int, int] | None = None if origin_pts is None else (origin_pts, 0)
@@ -60,4 +65,5 @@ class FilmClock:
         return self._at((0, 0), ticks) if ticks else self.frame_us
 
     def _at(self, base: tuple[int, int], pts: int) -> int:
-        return base[1] + round((pts - base[0]) * self._time_base * 1_000_000)
+        whole, rest = divmod((pts - base[0]) * self._us_numerator, self._us_denominator)
+        return base[1] + whole + (2 * rest > self._us_denominator or (2 * rest == self._us_denominator and whole % 2))
