@@ -164,9 +164,10 @@ def main() -> None:
     parser.add_argument("--faults", action="store_true", help="say which films were judged wrongly, and where")
     chosen = parser.parse_args()
     av.logging.set_level(None)
-    decoder = MediaDecoder(DecodeLimits())
+    decoder, exact = MediaDecoder(DecodeLimits()), MediaDecoder(DecodeLimits(scan="exact"))
     ways = {
         "rushes": rushes_with(decoder),
+        "--exact": rushes_with(exact),
         "content": scenedetect_with(scenedetect.ContentDetector),
         "adaptive": scenedetect_with(scenedetect.AdaptiveDetector),
     }
@@ -180,6 +181,7 @@ def main() -> None:
                 for name, detect in ways.items():
                     tallies[name].count(film, detect(film.path))
     decoder.close()
+    exact.close()
     for title, chosen_groups in (
         ("ALL of RUSHES_TEST_DATA", [g for g in groups if not g.startswith("made: ")]),
         ("ALL made-up", [g for g in groups if g.startswith("made: ")]),

@@ -22,6 +22,7 @@ from pathlib import Path
 import av
 import psutil
 from environment import describe
+from scenedetect import ContentDetector, SceneManager, open_video
 
 from rushes.infra.media.decoder import MediaDecoder, Picture
 from rushes.infra.media.messages import FilmEnded
@@ -97,8 +98,6 @@ def decode_only(film: Path) -> int:
 
 def pyscenedetect(film: Path) -> int:
     """Content detection as its users do it, at its own automatic downscaling."""
-    from scenedetect import ContentDetector, SceneManager, open_video
-
     video = open_video(str(film))
     manager = SceneManager()
     manager.add_detector(ContentDetector())

@@ -102,7 +102,7 @@ class FilmReader:
                 container.seek(clock.pts_of(origin_pts, seek_us), stream=stream, backward=True)
                 self.end_us = seek_us
             for frame in self._decoded(container, stream):
-                time_us = clock.time_of(frame.pts)
+                time_us = clock.time_of(frame.pts, frame.dts)
                 if time_us is None:
                     continue  # shown at no time of its own: no damage, and nobody would miss it
                 if self.facts is None:
