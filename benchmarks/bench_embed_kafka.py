@@ -35,6 +35,7 @@ from rushes.infra.kafka.engine import FaustEngine
 from rushes.infra.kafka.port import Message
 from rushes.infra.kafka.publish import Publication, publish
 from rushes.infra.library_log.kafka import KafkaLibraryLog
+from rushes.infra.local_stack.errors import EngineMissing
 from rushes.infra.local_stack.kafka_container import local_kafka
 from rushes.infra.settings import KafkaSettings, Settings
 from rushes.processors.embedding.families import open_model
@@ -222,7 +223,12 @@ def main() -> None:
     logging.disable(logging.WARNING)
     torch.set_num_threads(arguments.threads)
     cache = Path(os.environ.get("RUSHES_CACHE", ".cache"))
-    with tempfile.TemporaryDirectory() as place, local_kafka(Path(place) / "kafka", cache=cache) as broker:
+    try:
+        engine = local_kafka(Path(tempfile.mkdtemp(prefix="rushes-bench-")), cache=cache)
+    except EngineMissing as missing:
+        print(f"not measured: {missing}")
+        return
+    with tempfile.TemporaryDirectory() as place, engine as broker:
         kafka = KafkaSettings(bootstrap=broker.bootstrap, partitions=4, replication=1, min_insync_replicas=1)
         results = measured(rows(arguments, Path(place), kafka), arguments.rounds)
     head = describe("faust-streaming", "aiokafka", "onnxruntime", "torch", "numpy")

@@ -19,7 +19,6 @@ from rushes.processors.embedding.options import BackendOptions
 from rushes.processors.embedding.protocol import Embedder
 from rushes.schemas import ids
 from rushes.schemas.envelope import Envelope, Record
-from rushes.schemas.event import Event
 from rushes.schemas.ids import EventId, LibraryId, MediaId
 from rushes.schemas.media import MediaFacts, Rational
 from rushes.schemas.shots import FrameQuality, Keyframe, ShotSplit
@@ -58,7 +57,7 @@ def shots(
     ]
 
 
-def incoming(event: Event) -> Incoming[Event]:
+def incoming(event: ShotSplit) -> Incoming[ShotSplit]:
     """As the runner hands it over."""
     return Incoming(
         Record("frames", 0, 0, event.key.encode(), b""), event, Envelope(EventId(ids.derive("bench", event.key)))

@@ -1,11 +1,15 @@
 """How the embed stage reads: batches filled across messages, ahead of the models, no more pixels than they need."""
 
+import itertools
 import threading
 
+import av
+import cv2
 import numpy as np
 import pytest
 import skimage.data
 
+from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
 from rushes.schemas.media import ProducerBox
 from rushes.schemas.vectors import decode_vector
@@ -172,3 +176,17 @@ def test_the_models_see_the_next_pictures_while_the_last_ones_are_delivered(blob
     assert again.wait(10), "the models wait for a delivery"
     assert len(finals(list(outcomes))) == 1
     stage.close()
+
+
+def test_footage_decoded_smaller_keeps_its_vectors(blobs, test_data):
+    with av.open(str(test_data / "videos/montage_people.mp4")) as container:
+        frames = [
+            frame.to_ndarray(format="rgb24") for frame in itertools.islice(container.decode(video=0), 0, 1600, 160)
+        ]
+    large = [cv2.resize(frame, (1920, 1080), interpolation=cv2.INTER_CUBIC) for frame in frames]
+    mobilenet = OnnxEmbedder(test_data / "weights/scene_mobilenet_v1.onnx", threads=2)
+    for model, factor in ((mobilenet, 2), (SceneDescriptor(), 4)):
+        assert model.reduction(1080, 1920) == factor
+        whole = model.embed([decoded(jpeg(picture)) for picture in large])
+        small = vectors(embedded(blobs, model, [shot_of(blobs, large)]))
+        assert (whole * small).sum(axis=1).min() > 0.999
