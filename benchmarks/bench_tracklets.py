@@ -21,7 +21,7 @@ import av
 import numpy as np
 from environment import describe
 
-from rushes.infra.models import vision_models
+from rushes.infra.models import VisionModels, vision_models
 from rushes.infra.settings import ModelSettings
 from rushes.processors.faces.alignment import aligned_face
 from rushes.processors.faces.tracklets import SightedFrame, Sighting, link_sightings
@@ -42,9 +42,8 @@ class Looked:
         return replace(self, frame=replace(self.frame, sightings=[Sighting(s.box) for s in self.frame.sightings]))
 
 
-def look(film: Path, weights: Path) -> list[Looked]:
+def look(film: Path, models: VisionModels) -> list[Looked]:
     """Frames of a film half a second apart."""
-    models = vision_models(ModelSettings(scene="opencv", face=f"onnx:{weights}"))
     assert models.detector is not None
     assert models.face is not None
     found: list[Looked] = []
@@ -114,13 +113,14 @@ def cut_up(film: Sequence[Looked], cuts: Sequence[int]) -> Iterator[list[Looked]
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     data = Path(os.environ["RUSHES_TEST_DATA"])
-    videos, weights = data / "videos", data / "weights/face_0095.onnx"
+    videos = data / "videos"
+    models = vision_models(ModelSettings(scene="opencv", face=f"onnx:{data / 'weights/face_0095.onnx'}"))
     print(describe("facenet-pytorch", "onnxruntime", "scipy"))
     signers = json.loads((videos / "asl/signers.json").read_text())
-    takes = {clip: look(videos / f"asl/{clip}.mkv", weights) for clips in signers.values() for clip in clips}
-    montage = look(videos / "montage_people.mp4", weights)
+    takes = {clip: look(videos / f"asl/{clip}.mkv", models) for clips in signers.values() for clip in clips}
+    montage = look(videos / "montage_people.mp4", models)
     cuts = json.loads((videos / "montage_people.json").read_text())["hard_cuts"]
-    others = {path.stem: look(path, weights) for path in sorted((videos / "intel_previews").glob("*.mp4"))}
+    others = {path.stem: look(path, models) for path in sorted((videos / "intel_previews").glob("*.mp4"))}
     for name, telling in (("with face_0095.onnx", True), ("with the weightless descriptor", False)):
 
         def seen(film: Sequence[Looked], telling: bool = telling) -> list[Looked]:

@@ -58,6 +58,12 @@ class OnePerson(FaceDescriptor):
         return np.tile(np.eye(1, self.dim, dtype=np.float32), (len(images), 1))
 
 
+class OnePlace(OnePerson):
+    """The same, by the model that describes scenes."""
+
+    model_id = SceneDescriptor.model_id
+
+
 class CountingScenes(SceneDescriptor):
     """The descriptor, counting its pictures."""
 
@@ -134,6 +140,14 @@ def test_two_faces_of_one_frame_are_in_two_tracklets(embedded):
     (entry,) = embedded([[STILL, RIGHT], [RIGHT, STILL]], keyframes=(0,), face=OnePerson())
     assert len(entry.tracklets) == 2
     assert all(len({item.tracklet_id for item in faces}) == 2 for faces in faces_of(entry))
+
+
+def test_vectors_that_describe_places_do_not_tell_who_somebody_is(embedded):
+    walk = [[(0.25 + x, 0.25, 0.375 + x, 0.5)] for x in (0, 0.09375, 0.1875)]
+    (known,) = embedded(walk, keyframes=(0,), face=OnePerson())
+    assert [tracklet.count for tracklet in known.tracklets] == [3]
+    (unknown,) = embedded(walk, keyframes=(0,), face=OnePlace())
+    assert unknown.tracklets == ()
 
 
 def test_a_face_seen_once_is_in_no_tracklet(embedded):

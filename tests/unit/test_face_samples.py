@@ -17,7 +17,7 @@ from rushes.schemas.errors import CrashedRepeatedly
 from rushes.schemas.media import ProducerBox
 from rushes.schemas.shots import MediaErased, ShotSplit
 from rushes.streams.stages.face_samples import FaceSamples
-from tests.making_media import scene, still, write_film
+from tests.making_media import pan, scene, still, write_film
 from tests.split_rig import Rig, told
 
 LENGTHS = (40, 52, 75)
@@ -170,6 +170,21 @@ def test_a_shot_that_can_not_be_looked_at_again_goes_out_without_and_says_so(rig
     assert all("no face samples" in failure.reason for failure in split.failed)
     again = rig_of().run(rig.upload("film.mp4"))
     assert again.splits[0].failed == split.failed
+
+
+def test_a_sample_is_the_same_frame_whether_its_shot_is_sought_or_read_up_to(tmp_path):
+    film = write_film(tmp_path / "film.mp4", pan(3, 160), gop=40)
+    sampler = FilmSampler(DecodeLimits(processes=1))
+    times = range(2_500_000, 5_000_000, 250_000)
+
+    def taken(origin_pts: int | None) -> list[tuple]:
+        pictures = sampler.sample(film, Stretch(2_480_000, 62, 5_000_000, origin_pts), times, 1080)
+        return [(p.figures.time_us, p.figures.frame_index, p.image) for p in pictures if p is not None]
+
+    sought = taken(0)
+    assert [(at, index) for at, index, _ in sought] == [(-(-at // 40_000) * 40_000, -(-at // 40_000)) for at in times]
+    assert sought == taken(None)
+    sampler.close()
 
 
 def test_a_shot_is_looked_at_again_only_where_that_costs_no_reading_of_the_whole_film():

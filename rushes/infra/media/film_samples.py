@@ -6,11 +6,12 @@ that nobody asks for, and may leave out most of them.
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
 from rushes.infra.media.animations import AnimationReader
 from rushes.infra.media.film_pictures import KeptFrame
-from rushes.infra.media.film_reader import FilmReader
+from rushes.infra.media.film_reader import SEEK_MARGIN_US, FilmReader, TimedFrame
 from rushes.infra.media.jpeg import make_picture
 from rushes.infra.media.messages import Progress, SamplesJob, SamplesTaken, Send
 from rushes.infra.media.sniff import is_animated
@@ -41,7 +42,7 @@ def take_samples(job: SamplesJob, limits: DecodeLimits, send: Send) -> None:
         else FilmReader(job.path, limits, recognised=True, alive=alive)
     )
     taken = 0
-    for timed in reader.frames(job.start_us, job.origin_pts):
+    for timed in _frames(reader, job):
         now_us = timed.time_us
         if now_us < job.start_us:
             continue
@@ -61,3 +62,19 @@ def take_samples(job: SamplesJob, limits: DecodeLimits, send: Send) -> None:
         if not wanted:
             break
     send(SamplesTaken(frames=taken), b"")
+
+
+def _frames(reader: FilmReader | AnimationReader, job: SamplesJob) -> Iterator[TimedFrame]:
+    """Frames from the keyframe before the stretch on. A first pass that resumes goes back `SEEK_MARGIN_US` further, for
+    whatever lacks its references; here that would decode a short shot twice, and what is lacking lies before it.
+    """
+    if job.start_us > 0 and job.origin_pts is not None:
+        arrived = False
+        for timed in reader.frames(job.start_us + SEEK_MARGIN_US, job.origin_pts):
+            if not arrived and timed.time_us > job.start_us:
+                break  # no keyframe there: with the margin, or from the start
+            arrived = True
+            yield timed
+        if arrived:
+            return
+    yield from reader.frames(job.start_us, job.origin_pts)

@@ -100,7 +100,7 @@ def shot_entries(
             frame = frame.model_copy(update={"scene_frame_id": _nearest(keyframe, whole_frames)})
         room = 0 if keyframe.time_us is None else min(tracklet_bytes(frame), LIMIT_BYTES // 2)
         fitting.append(fitting_frame(frame, LIMIT_BYTES - room))
-    frames, tracklets = with_tracklets(LibraryId(shot.library_id), ShotId(shot.shot_id), fitting)
+    frames, tracklets = with_tracklets(LibraryId(shot.library_id), ShotId(shot.shot_id), fitting, models.scene)
     sizes = [len(frame.model_dump_json()) + 1 + (tracklet_bytes(frame) if tracklets else 0) for frame in frames]
     groups = _grouped(frames, sizes)
     regions = any(keyframe.boxes for keyframe in shot.frames)

@@ -21,14 +21,17 @@ TRACKLET_BYTES: Final = 320
 
 
 def with_tracklets(
-    library_id: LibraryId, shot: ShotId, frames: Sequence[EmbeddedFrame]
+    library_id: LibraryId, shot: ShotId, frames: Sequence[EmbeddedFrame], scene_model: str
 ) -> tuple[list[EmbeddedFrame], dict[str, Tracklet]]:
-    """The frames with tracklet ids on their items, and the tracklets by id. Photos have none."""
+    """The frames with tracklet ids on their items, and the tracklets by id. Photos have none.
+
+    Vectors of the scene's model, as bodies have them where there is none for persons, don't count as telling.
+    """
     told: dict[str, Tracklet] = {}
     of_item: dict[str, str] = {}
     timed = sorted((frame for frame in frames if frame.time_us is not None), key=lambda frame: frame.time_us or 0)
     for kind in LINKED:
-        for members in _linked(timed, kind):
+        for members in _linked(timed, kind, scene_model):
             first = min(item.item_id for at, item in members if at == members[0][0])
             identity = tracklet_id(library_id, shot, ItemId(first))
             best = min(members, key=lambda member: (-member[1].quality, member[1].item_id))[1]
@@ -56,12 +59,14 @@ def tracklet_bytes(frame: EmbeddedFrame) -> int:
     return TRACKLET_BYTES * sum(len(group.items) for group in frame.kinds if group.kind in LINKED)
 
 
-def _linked(timed: Sequence[EmbeddedFrame], kind: ItemKind) -> list[list[tuple[int, CandidateItem]]]:
+def _linked(timed: Sequence[EmbeddedFrame], kind: ItemKind, scene_model: str) -> list[list[tuple[int, CandidateItem]]]:
     """Items of a kind that belong together, with their times in order; two at least."""
     groups = [[group for group in frame.kinds if group.kind == kind] for frame in timed]
     items = [[(item, group) for group in found for item in group.items] for found in groups]
     sighted = [
-        SightedFrame(frame.time_us or 0, [_sighting(item, group) for item, group in found], frame.perceptual_hash)
+        SightedFrame(
+            frame.time_us or 0, [_sighting(item, group, scene_model) for item, group in found], frame.perceptual_hash
+        )
         for frame, found in zip(timed, items, strict=True)
     ]
     members: dict[int, list[tuple[int, CandidateItem]]] = {}
@@ -71,10 +76,11 @@ def _linked(timed: Sequence[EmbeddedFrame], kind: ItemKind) -> list[list[tuple[i
     return [found for _, found in sorted(members.items()) if len(found) > 1]
 
 
-def _sighting(item: CandidateItem, group: KindItems) -> Sighting:
-    """A weightless descriptor does not tell persons apart: its vector is left out."""
+def _sighting(item: CandidateItem, group: KindItems, scene_model: str) -> Sighting:
+    """What does not tell persons apart is left out: a weightless descriptor's vector, and one that describes places."""
     assert item.box is not None, "a face or body has a box"
-    return Sighting(item.box, None if group.weak else decode_vector(item.vector))
+    telling = not group.weak and group.model_id != scene_model
+    return Sighting(item.box, decode_vector(item.vector) if telling else None)
 
 
 def _marked(frame: EmbeddedFrame, of_item: Mapping[str, str]) -> EmbeddedFrame:
