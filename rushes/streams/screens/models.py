@@ -126,9 +126,10 @@ def size(count: int) -> str:
 
 
 class FetchScreen:
-    """A bar per file; use as a context around the fetch."""
+    """A bar per file, or a line per file where there is no terminal; use as a context around the fetch."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self._bars = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=32), DownloadColumn(), TransferSpeedColumn(),
             console=console, disable=not console.is_terminal,
@@ -145,4 +146,8 @@ class FetchScreen:
     def file(self, name: str, done: int, total: int | None) -> None:
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name, total=total)
+            if not self._console.is_terminal:
+                self._console.print(
+                    shown(f"{name}: {size(total) if total is not None else 'size not known'}", self._console)
+                )
         self._bars.update(self._tasks[name], completed=done, total=total)
