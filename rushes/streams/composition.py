@@ -111,7 +111,9 @@ def run_role(name: str, settings: Settings) -> NoReturn:
                 surroundings.metrics.set_models(models.ids(), {one.kind: one.wanted for one in models.fallbacks})
                 cached = open_cache(settings.redis)
                 surroundings.metrics.watch_cache(lambda: cached.counts)
-                return embed_role(settings, embed_stage(models, blobs, cached))
+                embedding = embed_stage(models, blobs, cached)
+                embedding.load()  # what can't be loaded ends the worker before it takes partitions from another
+                return embed_role(settings, embedding)
             case "feedback":
                 return Role(FeedbackStage(), (Channel.FEEDBACK,), (FeedbackGiven,))
             case "cluster":
