@@ -16,7 +16,7 @@ from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.library import Library
 from rushes.processors.embedding.face_descriptor import FaceDescriptor
 from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
-from rushes.processors.embedding.protocol import FACE_TEMPLATE
+from rushes.processors.embedding.protocol import FACE_TEMPLATE, Facts
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
 from rushes.processors.faces.detector import DetectedFace, Detections
 from rushes.processors.faces.mtcnn import MtcnnDetector
@@ -511,3 +511,21 @@ def test_the_person_in_a_photograph_is_found_by_the_real_detector(stage_of, blob
     assert face.quality > 0.5
     assert face.detection_score > 0.99
     assert len(face.landmarks) == 5
+
+
+class StrayingScenes(SceneDescriptor):
+    """A model that fell back to another precision."""
+
+    facts = Facts(device="cuda:0", precision="float32", batch=64, notes=("float32 instead of bfloat16: it strays",))
+
+
+def test_how_a_model_runs_is_logged_and_what_it_fell_back_to_is_a_warning(blobs):
+    stage = EmbedStage(blobs=blobs, cache=DictCache(), scene=StrayingScenes(), detector=None, face=None)
+    with capture_logs() as lines:
+        stage.load()
+    assert [(line["model"], line["device"]) for line in lines if line["event"] == "model ready"] == [
+        (str(SceneDescriptor.model_id), "cuda:0")
+    ]
+    assert [line["why"] for line in lines if line["log_level"] == "warning"] == [
+        "float32 instead of bfloat16: it strays"
+    ]

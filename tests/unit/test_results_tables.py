@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rushes.infra.results.json_text import line_of, script_of
 from rushes.infra.results.rows import FileResult, Results
 from rushes.infra.results.tables import assignments_jsonl, clusters_json, failed_jsonl
 from rushes.infra.results.writer import write_results
+from rushes.schemas.media import Span
 from tests.results_builder import (
     ANNA,
     BEN,
@@ -32,7 +34,7 @@ FILE_NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_siz
 
 COLUMNS = [
     "media", "paths", "frame_id", "time_s", "item_id", "kind", "box", "cluster_id", "parent_cluster_id", "decision",
-    "similarity", "model", "span",
+    "similarity", "model",
 ]  # fmt: skip
 
 
@@ -50,6 +52,16 @@ def test_an_assignment_line_has_exactly_the_promised_columns():
     assert anna["parent_cluster_id"] == STREET
     assert anna["similarity"] == 0.876543
     assert anna["model"] == "opencv-face"
+
+
+def test_items_of_a_film_in_several_files_say_which_file_it_is():
+    span = Span(span_id=ANNA, name="GX0042", index=2)
+    library = small_library()
+    first = library.items[0]
+    chapter = replace(first, facts=first.facts.model_copy(update={"span": span}))
+    (row,) = rows_of(assignments_jsonl(Results(items=(chapter,))))
+    assert list(row) == [*COLUMNS, "span"]
+    assert row["span"] == {"span_id": ANNA, "name": "GX0042", "index": 2}
 
 
 def test_lines_are_sorted_by_path_time_kind_and_box():

@@ -22,7 +22,7 @@ WEAK_FACES = Notice(
     title="Faces were compared without a trained model.",
     text=(
         "People are grouped only where it is sure: expect one person in several characters, and many faces in noise."
-        " For real identities fetch a detector and an embedder (39 MB), and run into a new output folder:"
+        " For trained vectors fetch a detector and an embedder (39 MB), and run into a new output folder:"
     ),
     command="rushes models fetch faces && rushes run FOLDER --preset faces --out NEW_FOLDER",
 )

@@ -14,7 +14,10 @@ SIMILARITY_DIGITS = 6
 
 
 def assignments_jsonl(results: Results) -> bytes:
-    """A line an item, sorted by path, time, kind and box. Removed and retired items have none."""
+    """A line an item, sorted by path, time, kind and box. Removed and retired items have none.
+
+    Items of a film that is one file of several have `span` besides.
+    """
     merged = resolve_merged(results)
     return lines_of(_assignment(item, merged) for item in sorted(_live(results), key=item_order))
 
@@ -70,8 +73,7 @@ def _live(results: Results) -> Iterable[ItemResult]:
 def _assignment(item: ItemResult, merged: Mapping[str, str]) -> JsonValue:
     assigned = item.assigned
     parent = assigned.parent_cluster_id
-    span = item.facts.span if item.facts is not None else None
-    return {
+    row: dict[str, JsonValue] = {
         "media": assigned.media_id,
         "paths": list[JsonValue](sorted(item.paths)),
         "frame_id": assigned.frame_id,
@@ -84,5 +86,7 @@ def _assignment(item: ItemResult, merged: Mapping[str, str]) -> JsonValue:
         "decision": assigned.decision,
         "similarity": None if assigned.similarity is None else round(assigned.similarity, SIMILARITY_DIGITS) + 0.0,
         "model": assigned.model_id,
-        "span": None if span is None else {"span_id": span.span_id, "name": span.name, "index": span.index},
     }
+    if item.facts is not None and (span := item.facts.span) is not None:
+        row["span"] = {"span_id": span.span_id, "name": span.name, "index": span.index}
+    return row

@@ -156,7 +156,7 @@ class _Chooser:
         used = WITHOUT_WEIGHTS[kind]
         if kind in {"scene", "face"}:
             how = (
-                "For real identities: `rushes models fetch faces`, then --preset faces (39 MB)."
+                "For trained face vectors: `rushes models fetch faces`, then --preset faces (39 MB)."
                 if kind == "face"
                 else "For trained scene vectors: `rushes models fetch fast`, then --preset fast."
             )

@@ -33,7 +33,7 @@ PRESETS: Final = MappingProxyType[PresetName, Preset](
             scene="opencv", face="opencv", face_detector="mtcnn",
         ),
         "faces": Preset(
-            "Real identities for 39 MB of permissive weights; scenes by the plain descriptor.",
+            "A trained face model for 39 MB of permissive weights; scenes by the plain descriptor.",
             scene="opencv", face="sface", face_detector="yunet",
         ),
         "fast": Preset(

@@ -6,8 +6,7 @@ border goes on (there: black), and a face much larger than the crop is first shr
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from rushes.processors.embedding.protocol import Facts, Image, Template, Vectors, unit_rows
+from rushes.processors.opencv_log import errors_only
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import ModelId
 
@@ -79,7 +79,7 @@ class SfaceEmbedder:
     def _ready(self) -> "FaceRecognizerSF":
         if self._net is None:
             try:
-                with _quiet():
+                with errors_only():
                     net = cv2.FaceRecognizerSF.create(str(self._file), "")
                 self._dim = len(_feature(net, np.zeros((SIDE, SIDE, 3), np.uint8)))
             except cv2.error as error:
@@ -88,16 +88,6 @@ class SfaceEmbedder:
                 ) from error
             self._net = net
         return self._net
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """OpenCV 5 warns on stderr that its new engine takes no target, which its own class sets to the default."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(before)
 
 
 def _feature(net: "FaceRecognizerSF", image: Image) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from rushes.processors.embedding.protocol import Image
 from rushes.processors.faces.detector import DetectedFace, Detections, best_first, limited
 from rushes.processors.onnx_files import file_hash
+from rushes.processors.opencv_log import errors_only
 from rushes.schemas.errors import ConfigurationError
 
 VERSION: Final = 1
@@ -56,7 +57,8 @@ class YunetDetector:
     def _ready(self) -> cv2.FaceDetectorYN:
         if self._net is None:
             try:
-                net = cv2.FaceDetectorYN.create(str(self._file), "", (320, 320), self._least, DUPLICATE, CANDIDATES)
+                with errors_only():
+                    net = cv2.FaceDetectorYN.create(str(self._file), "", (320, 320), self._least, DUPLICATE, CANDIDATES)
                 net.detect(np.zeros((320, 320, 3), np.uint8))
             except cv2.error as error:
                 raise ConfigurationError(

@@ -242,23 +242,24 @@ class _ShotSoFar:
         sudden = frame.change.score >= _standing_out(f.change.score for f in ahead)
         if self._faded:
             return Boundary("cut" if sudden else "fade", frame.change.score, CUT_FLOOR), faded
+        later = ahead[-1].features
         blink = frame.time_us - self._plain_us <= BLINK_US
-        if (blink and not _new_scene(self._last_content, ahead[-1].features)) or not (self._jumped_to_plain or sudden):
+        if blink and (self._back_again(frame, later) or not _new_scene(self._last_content, later)):
+            return None, None
+        if not (self._jumped_to_plain or sudden):
             return None, None
         return Boundary("cut", frame.change.score, CUT_FLOOR), None
 
     def _back_again(self, frame: _Pending, later: FrameFeatures) -> bool:
         """Whether this is the end of a flash: what was there a moment ago comes back."""
         times_us = self._memory.times_us
-        places = [
-            bisect_left(times_us, frame.time_us - ago_us)
-            for ago_us in (BLINK_US // 3, 2 * BLINK_US // 3, BLINK_US)
-            if times_us[0] <= frame.time_us - ago_us
-        ]
-        return any(
-            replaced_share(self._memory.features[place], later, CUT_SHARE, shifted=False) < CUT_SHARE
-            for place in places
-        )
+        for ago_us in (BLINK_US // 3, 2 * BLINK_US // 3, BLINK_US):
+            if times_us[0] > frame.time_us - ago_us:
+                break
+            before = self._memory.features[bisect_left(times_us, frame.time_us - ago_us)]
+            if replaced_share(before, later, CUT_SHARE, shifted=ago_us == BLINK_US) < CUT_SHARE:
+                return True
+        return False
 
     def _dissolve(self, frame: _Pending) -> TransitionSpan | None:
         newest = self._memory.frames[-1]

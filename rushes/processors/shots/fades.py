@@ -14,8 +14,8 @@ from rushes.processors.shots.features import FrameFeatures
 from rushes.processors.shots.gradual import VALUES, FrameMemory
 
 ALIKE: Final = 0.9
-"""Mean cosine between a fade's frames, less their mean, and its full picture, from which on they are scaled copies.
-What moves out of the picture turns away from it."""
+"""Mean cosine between a fade's frames, less their mean, and those a quarter of a second nearer to the full picture,
+from which on they are scaled copies. What moves out of the picture, or before it, turns away from it."""
 
 GROWING: Final = 0.25
 """A fade goes on while the contrast changes at this part of its mean speed so far: some ease in and out."""
@@ -35,6 +35,9 @@ NOTHING: Final = float(1.0 * np.sqrt(VALUES))
 
 DARK_LEVELS: Final = 64.0
 """A shot that begins with a mean luma below this may rise out of black; then brightness counts as well as shape."""
+
+APART: Final = 3
+"""Frames held between two that are compared: a quarter of a second, in which a camera that moves on stays near."""
 
 LEAST_BETWEEN: Final = 2
 """Frames held between plain and full; one might be what a cut left blended."""
@@ -89,7 +92,7 @@ def _seen(memory: FrameMemory, end: int, *, black: bool) -> tuple[NDArray[np.flo
 
 
 def _fade(pictures: NDArray[np.float32], contrasts: Contrasts, full: int, low: int) -> Fade | None:
-    """The fade between these two places, where those between are the full picture scaled; else None."""
+    """The fade between these two places, where the frames between are scaled copies of each other; else None."""
     most = float(contrasts[full])
     if most < LEAST_CONTRAST or float(contrasts[low]) > LOW * most:
         return None
@@ -98,7 +101,10 @@ def _fade(pictures: NDArray[np.float32], contrasts: Contrasts, full: int, low: i
     between = first + np.flatnonzero((part > FAINT) & (part < FULL))
     if len(between) < LEAST_BETWEEN:
         return None
-    alike = float((pictures[between] @ pictures[full]).sum() / (contrasts[between].sum() * most))
+    toward = between + (-APART if full < low else APART)
+    toward = np.clip(toward, min(full, low), max(full, low))
+    products = np.einsum("ij,ij->i", pictures[between], pictures[toward])
+    alike = float((products / np.maximum(contrasts[toward], 1.0)).sum() / contrasts[between].sum())
     if alike < ALIKE:
         return None
     return Fade(start=int(between[0]), end=int(between[-1]) + 1, alike=alike)

@@ -116,6 +116,22 @@ class EmbedStage(NoHooks):
     def load(self) -> None:
         """Take the models into memory now rather than at the first picture. Raises ConfigurationError."""
         self._vision.load()
+        for kind, embedder in self._vision.embedders().items():
+            facts = embedder.facts
+            log.info(
+                "model ready",
+                kind=kind,
+                model=str(embedder.model_id),
+                device=facts.device,
+                precision=facts.precision,
+                threads=facts.threads,
+                batch=facts.batch,
+                compiled=facts.compiled,
+            )
+            for note in facts.notes:
+                log.warning(
+                    "a model does not run as it was asked to", kind=kind, model=str(embedder.model_id), why=note
+                )
 
     def process(self, batch: Sequence[Source]) -> Iterator[Outcome[Taken]]:
         """Outcomes in the order of the batch, as soon as each is ready."""

@@ -158,6 +158,16 @@ class Vision:
         for model in self._all():
             model.unload()
 
+    def embedders(self) -> dict[str, Embedder]:
+        """By the first kind that each looks at."""
+        person = None if self.persons is None else self.persons.embedder
+        named = {"scene": self.scene, "face": self.face, "person": person}
+        once: dict[int, tuple[str, Embedder]] = {}
+        for kind, embedder in named.items():
+            if embedder is not None:
+                once.setdefault(id(embedder), (kind, embedder))
+        return dict(once.values())
+
     def _all(self) -> list[Embedder | FaceDetector | PersonDetector]:
         """Each model once: persons may be embedded by the scene's."""
         persons = () if self.persons is None else (self.persons.detector, self.persons.embedder)
