@@ -1,11 +1,9 @@
 """Where one shot ends and the next begins, frame by frame, with a few frames of look-ahead.
 
-A hard cut is a change that stands out from the motion around it on both sides (an adaptive threshold over a rolling
-window, as in PySceneDetect's AdaptiveDetector), reaches a good part of the picture, lasts, and is no other view of the
-same scene (`resemblance`). A dissolve is one boundary, where it is over (`gradual`): its frames belong to the shot that
-goes. A fade through black, white or another plain picture is one boundary, where the picture leaves it: the plain
-frames belong to the shot that faded to them; a jump to black that lasts is a cut like any other. A long take is cut
-for size.
+A hard cut is a sudden, lasting change to another scene (`cuts`). A dissolve is one boundary, where it is over
+(`gradual`): its frames belong to the shot that goes. A fade through black, white or another plain picture is one
+boundary, where the picture leaves it: the plain frames belong to the shot that faded to them; a jump to black that
+lasts is a cut like any other. A long take is cut for size.
 
 What the detector knows after a boundary comes from the frames from that boundary on, and from nothing before. A
 split that resumes at a boundary therefore finds the same cuts.
@@ -13,15 +11,25 @@ split that resumes at a boundary therefore finds the same cuts.
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rushes.processors.shots.cuts import (
+    CUT_FLOOR,
+    CUT_SHARE,
+    LOOK_AHEAD,
+    REMEMBERED,
+    Seen,
+    cut_at,
+    new_scene,
+    own_changes,
+    standing_out,
+)
 from rushes.processors.shots.fades import ALIKE, Fade, fade_in_from, fade_out_to
-from rushes.processors.shots.features import Change, FrameFeatures, change_between
+from rushes.processors.shots.features import FrameFeatures, change_between
 from rushes.processors.shots.gradual import FrameMemory, allowed_misfit, mixed_before
 from rushes.processors.shots.resemblance import lasting_share, replaced_share
 from rushes.schemas.shots import Transition, TransitionSpan
@@ -29,24 +37,8 @@ from rushes.schemas.shots import Transition, TransitionSpan
 DETECTOR: Final = "content-2"
 """Name and version of this detector, carried by every shot."""
 
-LOOK_AHEAD: Final = 4
-"""Frames seen beyond the one decided: a photographer's flash and its afterglow are over by then (.16 s at 25/s)."""
-
-LOOK_BACK: Final = 4
-"""Frames before it whose change is the local motion; as many as ahead, so that no side weighs more."""
-
 MIN_SHOT_FRAMES: Final = LOOK_AHEAD + 1
 """A shot lasts longer than the look-ahead: a boundary decided with frames after the next one could depend on them."""
-
-CUT_FLOOR: Final = 14.0
-"""Levels of change below which nothing is a cut: 5 % of the range, near what a change of light in a room makes."""
-
-CUT_RATIO: Final = 2.5
-"""A cut stands out from the largest change around it by this factor; a pan or a fade changes alike frame by frame."""
-
-CUT_SHARE: Final = 0.12
-"""Share of the picture a cut or dissolve replaces at least: one person for another before the same wall. What passes
-close by the camera replaces less from one frame to the next."""
 
 BLINK_US: Final = 600_000
 """A plain picture that gives way to what was there before within this time is a flash, a drop-out or a hand."""
@@ -61,16 +53,6 @@ plain frames ends where it has another colour: what was left of a fade when it b
 
 SETTLED_FRAMES: Final = 4
 """Plain frames after which a fade is over: a picture counts as black when an eighth of it is still to go."""
-
-MOST_BLENDED: Final = 2
-"""Frames between two shots that may be a mixture of both and still make a cut: fields of two shots in one frame, a
-change of frame rate, a slow shutter. From three on, four steps, it is a dissolve."""
-
-STRAIGHT: Final = 0.85
-"""Of the way by blended frames, what leads straight from shot to shot: all, less noise. Motion takes a detour."""
-
-LASTING: Final = 0.5
-"""Part of a cut's change that must still be there after the look-ahead; after a flash nothing is left."""
 
 LONG_TAKE_US: Final = 58_000_000
 """From here on a long take is cut at the next frame with no change about to be judged."""
@@ -101,14 +83,6 @@ class Verdict:
     transition: TransitionSpan | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    frame: int
-    time_us: int
-    features: FrameFeatures
-    change: Change
-
-
 class ShotDetector:
     """Features of frames in, verdicts out, in order, `LOOK_AHEAD` frames behind.
 
@@ -117,7 +91,7 @@ class ShotDetector:
 
     def __init__(self, first_frame: int = 0) -> None:
         self._next_frame = first_frame
-        self._ahead: deque[_Pending] = deque()
+        self._ahead: deque[Seen] = deque()
         self._last_pushed: FrameFeatures | None = None
         self._memory = FrameMemory()
         self._shot: _ShotSoFar | None = None
@@ -127,7 +101,7 @@ class ShotDetector:
         change = change_between(self._last_pushed or features, features)
         self._last_pushed = features
         self._memory.push(self._next_frame, time_us, features)
-        self._ahead.append(_Pending(self._next_frame, time_us, features, change))
+        self._ahead.append(Seen(self._next_frame, time_us, features, change))
         self._next_frame += 1
         return [self._decide()] if len(self._ahead) > LOOK_AHEAD else []
 
@@ -147,7 +121,7 @@ class ShotDetector:
             self._begin_shot(candidate)
         return Verdict(candidate.frame, candidate.change.score, boundary, transition)
 
-    def _begin_shot(self, first: _Pending) -> None:
+    def _begin_shot(self, first: Seen) -> None:
         self._memory.clear()
         for frame in (first, *self._ahead):
             self._memory.push(frame.frame, frame.time_us, frame.features)
@@ -157,13 +131,12 @@ class ShotDetector:
 class _ShotSoFar:
     """All that is known of the shot in hand: made of its own frames alone. `memory` holds the newest of them."""
 
-    def __init__(self, first: _Pending, memory: FrameMemory) -> None:
+    def __init__(self, first: Seen, memory: FrameMemory) -> None:
         self._memory = memory
         self._start_us = first.time_us
         self._frames = 0
         self._content_frames = 0
-        self._recent: deque[float] = deque(maxlen=LOOK_BACK + MOST_BLENDED)
-        self._newest = deque((first,), maxlen=1 + MOST_BLENDED)
+        self._newest: deque[Seen] = deque(maxlen=REMEMBERED)
         self._last_content = first.features
         self._plain_run = 0
         self._plain_us = 0
@@ -174,17 +147,16 @@ class _ShotSoFar:
         self._fade_in_open = True
         self._first_content = first.frame
         self._tried = -1
-        self._count(first, 0.0)
+        self._count(first)
 
-    def add(self, frame: _Pending, *, last: bool) -> TransitionSpan | None:
+    def add(self, frame: Seen, *, last: bool) -> TransitionSpan | None:
         """Take a frame into the shot; the fade that is known to be over with it. `last`: the film ends here."""
-        self._count(frame, frame.change.score)
-        self._recent.append(frame.change.score)
+        self._count(frame)
         if self._fade_out_open and (self._plain_run == SETTLED_FRAMES or (last and self._plain_run)):
             return self._faded_out(frame.frame)
         return self._faded_in(frame) if self._fade_in_open else None
 
-    def judge(self, frame: _Pending, ahead: deque[_Pending]) -> tuple[Boundary | None, TransitionSpan | None]:
+    def judge(self, frame: Seen, ahead: deque[Seen]) -> tuple[Boundary | None, TransitionSpan | None]:
         """The boundary at `frame`, which follows the shot's last frame, and the transition that is over there.
 
         `ahead`: the frames after it.
@@ -205,52 +177,28 @@ class _ShotSoFar:
             return too_long, None
         return cut, None
 
-    def _cut(self, frame: _Pending, ahead: deque[_Pending]) -> Boundary | None:
+    def _cut(self, frame: Seen, ahead: deque[Seen]) -> Boundary | None:
         if self._frames < MIN_SHOT_FRAMES:
             return None
-        for blended in range(MOST_BLENDED + 1):
-            found = self._cut_over(frame, ahead, blended)
-            if found is not None:
-                return None if self._back_again(frame, ahead[-1].features) else found
-        return None
+        cut = cut_at(frame, self._newest, list(ahead))
+        if cut is None or self._back_again(frame, ahead[-1].features):
+            return None
+        return Boundary("cut", cut.score, cut.threshold)
 
-    def _cut_over(self, frame: _Pending, ahead: deque[_Pending], blended: int) -> Boundary | None:
-        """The cut whose first clear frame is this one, behind so many frames that are a mixture of both shots."""
-        own = len(self._recent) - blended
-        steps = sum(list(self._recent)[own:], frame.change.score)
-        if steps < CUT_FLOOR or own < 0:
-            return None
-        around = (*list(self._recent)[max(own - LOOK_BACK, 0) : own], *(f.change.score for f in ahead))
-        threshold = max(CUT_FLOOR, (blended + 1) * CUT_RATIO * max(around))
-        if steps < threshold:
-            return None
-        before, later = self._newest[-1 - blended].features, ahead[-1].features
-        change = change_between(before, frame.features) if blended else frame.change
-        if change.score < threshold or change.replaced < CUT_SHARE:
-            return None
-        if blended:
-            levels = sum(float(f.change.blocks.sum()) for f in (*list(self._newest)[-blended:], frame))
-            if float(change.blocks.sum()) < STRAIGHT * levels:
-                return None
-        lasts = change_between(before, later).score >= LASTING * change.score
-        if lasts and _new_scene(before, later) and _new_scene(before, frame.features):
-            return Boundary("cut", change.score, threshold)
-        return None
-
-    def _leaves_plain(self, frame: _Pending, ahead: deque[_Pending]) -> tuple[Boundary | None, TransitionSpan | None]:
+    def _leaves_plain(self, frame: Seen, ahead: deque[Seen]) -> tuple[Boundary | None, TransitionSpan | None]:
         faded = self._faded_out(frame.frame - 1) if self._fade_out_open else None
-        sudden = frame.change.score >= _standing_out(f.change.score for f in ahead)
+        sudden = frame.change.score >= standing_out(f.change.score for f in ahead)
         if self._faded:
             return Boundary("cut" if sudden else "fade", frame.change.score, CUT_FLOOR), faded
         later = ahead[-1].features
         blink = frame.time_us - self._plain_us <= BLINK_US
-        if blink and (self._back_again(frame, later) or not _new_scene(self._last_content, later)):
+        if blink and (self._back_again(frame, later) or not new_scene(self._last_content, later)):
             return None, None
         if not (self._jumped_to_plain or sudden):
             return None, None
         return Boundary("cut", frame.change.score, CUT_FLOOR), None
 
-    def _back_again(self, frame: _Pending, later: FrameFeatures) -> bool:
+    def _back_again(self, frame: Seen, later: FrameFeatures) -> bool:
         """Whether this is the end of a flash: what was there a moment ago comes back."""
         times_us = self._memory.times_us
         for ago_us in (BLINK_US // 3, 2 * BLINK_US // 3, BLINK_US):
@@ -261,7 +209,7 @@ class _ShotSoFar:
                 return True
         return False
 
-    def _dissolve(self, frame: _Pending) -> TransitionSpan | None:
+    def _dissolve(self, frame: Seen) -> TransitionSpan | None:
         newest = self._memory.frames[-1]
         if newest == self._tried or self._plain_run or self._fade_in_open or self._content_frames < MIN_SHOT_FRAMES:
             return None
@@ -292,7 +240,7 @@ class _ShotSoFar:
         self._faded = span is not None
         return span
 
-    def _faded_in(self, frame: _Pending) -> TransitionSpan | None:
+    def _faded_in(self, frame: Seen) -> TransitionSpan | None:
         """The fade the shot began with, once its picture rises no more."""
         place = self._memory.place_of(frame.frame)
         if self._plain_run or place >= self._memory.count or self._memory.frames[place] != frame.frame:
@@ -319,13 +267,15 @@ class _ShotSoFar:
             threshold=ALIKE,
         )
 
-    def _count(self, frame: _Pending, change: float) -> None:
+    def _count(self, frame: Seen) -> None:
         self._frames += 1
         if self._still_plain(frame.features) if self._plain_run else self._gone_plain(frame.features):
             if self._plain_run == 0:
                 self._plain_colour = frame.features.colour
                 self._plain_us = frame.time_us
-                self._jumped_to_plain = change >= _standing_out(list(self._recent)[-LOOK_BACK:])
+                self._jumped_to_plain = self._frames > 1 and frame.change.score >= standing_out(
+                    own_changes(self._newest)
+                )
                 self._fade_out_open = self._content_frames > 0
                 self._faded = False
             self._plain_run += 1
@@ -341,7 +291,9 @@ class _ShotSoFar:
         """Whether a run of plain frames begins: black, or of one colour that has come to rest."""
         if features.black:
             return True
-        return features.plain and _colours_apart(features.colour, self._newest[-1].features.colour) <= RESTING_LEVELS
+        return bool(features.plain and self._newest) and (
+            _colours_apart(features.colour, self._newest[-1].features.colour) <= RESTING_LEVELS
+        )
 
     def _still_plain(self, features: FrameFeatures) -> bool:
         if features.black:
@@ -351,12 +303,3 @@ class _ShotSoFar:
 
 def _colours_apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a - b).max())
-
-
-def _new_scene(a: FrameFeatures, b: FrameFeatures) -> bool:
-    return replaced_share(a, b, CUT_SHARE) >= CUT_SHARE
-
-
-def _standing_out(around: Iterable[float]) -> float:
-    """The change from which on a frame stands out from the changes around it."""
-    return max(CUT_FLOOR, CUT_RATIO * max(around, default=0.0))

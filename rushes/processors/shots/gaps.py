@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rushes.processors.shots.detector import CUT_FLOOR, CUT_SHARE
+from rushes.processors.shots.cuts import CUT_FLOOR, CUT_SHARE
 from rushes.processors.shots.features import FrameFeatures, change_between
 
 QUIET_LEVELS: Final = CUT_FLOOR / 2

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from rushes.processors.shots.detector import CUT_FLOOR, CUT_SHARE
+from rushes.processors.shots.cuts import CUT_FLOOR, CUT_SHARE
 from rushes.processors.shots.features import FrameFeatures, change_between
 from rushes.processors.shots.resemblance import lasting_share
 
