@@ -279,6 +279,7 @@ class SelectiveReader(FilmReader):
     ) -> Iterator[SeenFrame]:
         assert self._clock is not None
         for pts, frame in frames:
+            self._alive()  # the packets of a long stretch were all read before
             time_us = self._clock.time_of(pts)
             if time_us is None:
                 raise NeedsAllFrames("its times run backwards")

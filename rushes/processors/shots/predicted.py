@@ -18,6 +18,10 @@ MARGIN: Final = 0.75
 """Part of what the detector asks of a boundary that is enough here: what moves meanwhile may take the rest back."""
 
 
+FADING: Final = 0.7
+"""Part of a picture's contrast: a fade leaves the scene what it is, and takes its contrast. People who come and go
+change that of the whole picture by a tenth or two."""
+
 STEP_LEVELS: Final = CUT_FLOOR / 3
 """Steps of a stand-in: what people who move make of it from one frame to the next."""
 
@@ -53,6 +57,9 @@ def _of_one_scene(samples: Sequence[Sample]) -> Iterator[Sample]:
 
 def _another_scene(a: FrameFeatures, b: FrameFeatures) -> bool:
     if a.plain != b.plain or a.black != b.black:
+        return True
+    contrasts = sorted((float(a.grid[0].std()), float(b.grid[0].std())))
+    if contrasts[0] < FADING * contrasts[1]:
         return True
     change = change_between(a, b)
     if change.score < MARGIN * CUT_FLOOR or change.replaced < MARGIN * CUT_SHARE:

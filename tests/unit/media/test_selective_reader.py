@@ -1,6 +1,6 @@
 """Reading a film selectively, against reading all of it."""
 
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 from rushes.infra.media.decoder import MediaDecoder, Picture
 from rushes.infra.media.messages import FilmEnded, FilmOpened, ShotFound
+from rushes.infra.media.selective_reader import SelectiveReader
 from rushes.infra.settings import DecodeLimits
 from tests.making_media import fade, pan, scene, still, write_film
 
@@ -154,3 +155,13 @@ def test_a_take_cut_for_size_where_nothing_was_decoded_has_a_keyframe(exact, sel
     whole, part = Read(exact, film), Read(selective, film)
     assert part.boundaries == whole.boundaries
     assert [len(s.keyframes) > 0 for s in part.shots] == [True, True]
+
+
+def test_it_says_that_it_lives_while_it_decodes_what_it_held(tmp_path):
+    film = write_film(tmp_path / "film.mp4", takes(60), gop=60)
+    happened: list[str] = []
+    reader = SelectiveReader(str(film), DecodeLimits(), recognised=True, alive=lambda: happened.append("alive"))
+    for _ in reader.seen():
+        happened.append("frame")  # noqa: PERF401  the order is what is tested
+    assert happened.count("frame") == 60
+    assert all("frame" not in (a, b) or a != b for a, b in pairwise(happened))
