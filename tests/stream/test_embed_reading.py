@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 
 from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
+from rushes.processors.embedding.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelRecipe
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
 from rushes.schemas.media import ProducerBox
 from rushes.schemas.vectors import decode_vector
@@ -190,3 +191,9 @@ def test_footage_decoded_smaller_keeps_its_vectors(blobs, test_data):
         whole = model.embed([decoded(jpeg(picture)) for picture in large])
         small = vectors(embedded(blobs, model, [shot_of(blobs, large)]))
         assert (whole * small).sum(axis=1).min() > 0.999
+    recipe = PixelRecipe(256, (224, 224), "bicubic", IMAGENET_MEAN, IMAGENET_STD)
+    assert recipe.reduction(1080, 1920) == 2
+    for data in (jpeg(picture) for picture in large):
+        numbers = [recipe.prepared(decoded(data, factor)).astype(np.float32) / 255 for factor in (1, 2)]
+        first, second = mobilenet.forward([np.ascontiguousarray(one.transpose(2, 0, 1)) for one in numbers])
+        assert first @ second > 0.999

@@ -23,6 +23,11 @@ from rushes.schemas.errors import ConfigurationError
 VERSION: Final = 1
 """Of the code below; part of every torch model's id. Raise it when the same picture would get other pixels."""
 
+REDUCED_MARGIN: Final = 2.1
+"""Pixels that a reduced decode leaves for each of the resized picture's, along a side. An antialiased kernel sees less
+of what a reduced decode leaves out than the area kernel does: cosines through a MobileNet from .9991 on, on 54 pictures
+(.998 at 2.0). 1080p at half its size has 2.11 for a shorter side of 256."""
+
 Triple = tuple[float, float, float]
 Kernel = Literal["bilinear", "bicubic", "lanczos"]
 
@@ -84,7 +89,7 @@ class PixelRecipe:
 
     def reduction(self, height: int, width: int) -> Reduction:
         """By how much a JPEG of this size may be decoded smaller for `prepared`."""
-        return reduction(height, width, self._target(height, width), "squash")
+        return reduction(height, width, self._target(height, width), "squash", REDUCED_MARGIN)
 
     def _target(self, height: int, width: int) -> tuple[int, int]:
         """Of the resize: never smaller than the crop."""
