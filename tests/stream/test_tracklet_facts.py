@@ -16,6 +16,7 @@ from rushes.schemas.ids import ModelId
 from rushes.schemas.log import ItemsEmbedded
 from rushes.schemas.shots import ShotSplit
 from rushes.streams.stages.embed import EmbedStage
+from tests.second_looks import confirmed, is_second_look
 from tests.shots_of_pictures import DictBlobs, DictCache, entries, incoming, shot_of
 
 COFFEE = skimage.data.coffee()[:240, :320]
@@ -39,8 +40,11 @@ class FacesByFrame:
         pass
 
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
-        frames = [round(float(image[:16, :16].mean()) / 10) for image in images]
-        return [Detections(tuple(face_in(box) for box in self.boxes[frame])) for frame in frames]
+        return [confirmed() if is_second_look(image) else self._listed(image) for image in images]
+
+    def _listed(self, image: np.ndarray) -> Detections:
+        frame = round(float(image[:16, :16].mean()) / 10)
+        return Detections(tuple(face_in(box) for box in self.boxes[frame]))
 
 
 def face_in(box: tuple[float, float, float, float]) -> DetectedFace:

@@ -206,17 +206,27 @@ def test_a_face_at_the_border_is_aligned_all_the_same(detector):
     assert aligned_face(half, marks, FACE_TEMPLATE, (112, 112)).shape == (112, 112, 3)
 
 
-def test_quality_falls_with_size_blur_score_and_pose(detector):
+def test_quality_falls_with_size_blur_scores_and_pose(detector):
     (face,) = detector.detect([HOPPER])[0].faces
     crop = crop_of(HOPPER, face)
     good = face_quality(crop, face.landmarks, HOPPER.shape[:2], face.score)
-    blurred = np.asarray(cv2.GaussianBlur(crop, (0, 0), 8), np.uint8)
-    turned = [*face.landmarks[:2], (face.landmarks[1][0], face.landmarks[2][1]), *face.landmarks[3:]]
-    assert good > 0.8
-    assert face_quality(crop, face.landmarks, (60, 51), face.score) < 0.3
-    assert face_quality(blurred, face.landmarks, HOPPER.shape[:2], face.score) < 0.3
-    assert face_quality(crop, face.landmarks, HOPPER.shape[:2], 0.8) < 0.3
-    assert face_quality(crop, turned, HOPPER.shape[:2], face.score) < 0.3
+    blurred = np.asarray(cv2.GaussianBlur(crop, (0, 0), 12), np.uint8)
+    small = (HOPPER.shape[0] // 14, HOPPER.shape[1] // 14)
+    beyond = (2 * face.landmarks[1][0] - face.landmarks[2][0], face.landmarks[2][1])
+    turned = [*face.landmarks[:2], beyond, *face.landmarks[3:]]
+    assert good.value > 0.9
+    worse = {
+        "size": face_quality(crop, face.landmarks, small, face.score),
+        "sharpness": face_quality(blurred, face.landmarks, HOPPER.shape[:2], face.score),
+        "score": face_quality(crop, face.landmarks, HOPPER.shape[:2], 0.8, face.score),
+        "second_look": face_quality(crop, face.landmarks, HOPPER.shape[:2], face.score, 0.8),
+        "pose": face_quality(crop, turned, HOPPER.shape[:2], face.score),
+    }
+    for part, quality in worse.items():
+        assert quality.parts[part] < good.parts[part] - 0.4
+        assert quality.value < good.value
+    assert worse["pose"].value < 0.3
+    assert face_quality(blurred, face.landmarks, small, 0.8).value < 0.2
 
 
 @pytest.fixture(scope="module")

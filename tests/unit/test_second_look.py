@@ -1,6 +1,5 @@
 """What a detector takes for faces, looked at again."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -14,7 +13,7 @@ from rushes.infra.models import vision_models
 from rushes.infra.settings import ModelSettings
 from rushes.processors.faces.detector import DetectedFace, Detections
 from rushes.processors.faces.mtcnn import MtcnnDetector
-from rushes.processors.faces.second_look import Find, found_again
+from rushes.processors.faces.second_look import Find, second_scores
 from rushes.streams.stages.vision import Picture, Vision
 
 HOPPER = cv2.cvtColor(cv2.imread(str(Path(mpl.get_data_path()) / "sample_data/grace_hopper.jpg")), cv2.COLOR_BGR2RGB)
@@ -28,14 +27,13 @@ def detector() -> MtcnnDetector:
 
 
 def finds_in(detector, image) -> list[Find]:
-    """All finds, as if none were sure."""
-    return [Find(image, replace(face, score=0.9)) for face in detector.detect([image])[0].faces]
+    return [Find(image, face) for face in detector.detect([image])[0].faces]
 
 
 def test_a_wheel_that_looks_like_a_face_is_not_found_again(detector):
     finds = finds_in(detector, MOTORCYCLE)
     assert finds
-    assert not any(found_again(detector, finds))
+    assert not any(second_scores(detector, finds))
 
 
 SPOILED = {
@@ -56,13 +54,13 @@ SPOILED = {
 def test_a_face_that_is_spoiled_is_found_again_where_it_was_found(detector, portrait, how):
     finds = finds_in(detector, np.asarray(SPOILED[how](PORTRAITS[portrait]), np.uint8))
     assert len(finds) == 1
-    assert found_again(detector, finds) == [True]
+    assert second_scores(detector, finds)[0] > 0.7
 
 
 def test_each_find_has_its_own_answer(detector):
     face, wheel = finds_in(detector, PORTRAITS["astronaut"])[0], finds_in(detector, MOTORCYCLE)[0]
-    assert found_again(detector, [wheel, face, wheel]) == [False, True, False]
-    assert found_again(detector, []) == []
+    assert [score > 0 for score in second_scores(detector, [wheel, face, wheel])] == [False, True, False]
+    assert second_scores(detector, []) == []
 
 
 class Failing:
@@ -82,7 +80,7 @@ class Failing:
 def test_a_detector_that_fails_at_the_second_look_rejects_nothing():
     marks = ((0.4, 0.4), (0.6, 0.4), (0.5, 0.5), (0.43, 0.6), (0.57, 0.6))
     find = Find(PORTRAITS["astronaut"], DetectedFace((0.3, 0.3, 0.7, 0.7), marks, 0.8))
-    assert found_again(Failing(), [find]) == [True]
+    assert second_scores(Failing(), [find]) == [0.8]
 
 
 def test_a_rejected_find_is_no_item_and_is_counted():
@@ -101,7 +99,7 @@ def test_the_skull_on_a_sweater_is_no_face_and_its_wearer_is(test_data, detector
             picture = next(f.to_ndarray(format="rgb24") for i, f in enumerate(film.decode(video=0)) if i == frame)
         finds = finds_in(detector, picture)
         skulls += len(finds) - 1
-        kept = [find for find, again in zip(finds, found_again(detector, finds), strict=True) if again]
+        kept = [find for find, again in zip(finds, second_scores(detector, finds), strict=True) if again]
         assert len(kept) == 1
         assert kept[0].face.box[3] < 0.6
     assert skulls > 0

@@ -17,7 +17,7 @@ from rushes.processors.embedding.protocol import FACE_TEMPLATE, Image, Template
 from rushes.processors.faces.alignment import aligned_face
 from rushes.processors.faces.detector import DetectedFace, Detections, FaceDetector
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the code below: it changes what is found."""
 
 SIDE: Final = 112
@@ -32,9 +32,6 @@ MIDDLE: Final = 0.6
 
 ASTRAY: Final = 0.5
 """Distances of the eyes that a landmark may lie off where the first look had it: the place of another landmark."""
-
-SURE: Final = 0.999
-"""Score from which there is no second look, to save its time: false finds of the benchmark reach .97."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +50,18 @@ UPRIGHT: Final = _placed(FACE_TEMPLATE)
 """Where the landmarks lie in a second look."""
 
 
-def found_again(detector: FaceDetector, finds: Sequence[Find]) -> list[bool]:
-    """For each find whether the second look finds a face there too, as it is and mirrored."""
-    doubtful = [place for place, find in enumerate(finds) if find.face.score < SURE]
-    again = [True] * len(finds)
-    if not doubtful:
-        return again
-    looks = [aligned_face(finds[place].image, finds[place].face.landmarks, UPRIGHT, (SIDE, SIDE)) for place in doubtful]
+def second_scores(detector: FaceDetector, finds: Sequence[Find]) -> list[float]:
+    """For each find the lower of the scores that it has as it is and mirrored; 0 where it is no face in one of them.
+
+    The landmarks of a find do not all fall together. Where the detector fails, the first look's score stands.
+    """
+    looks = [aligned_face(find.image, find.face.landmarks, UPRIGHT, (SIDE, SIDE)) for find in finds]
     mirrored = [np.ascontiguousarray(look[:, ::-1]) for look in looks]
-    answers = detector.detect([*looks, *mirrored])
-    for number, place in enumerate(doubtful):
-        as_it_is, in_the_mirror = answers[number], answers[number + len(doubtful)]
-        again[place] = _there(as_it_is, UPRIGHT) and _there(in_the_mirror, _MIRRORED)
-    return again
+    answers = detector.detect([*looks, *mirrored]) if looks else []
+    return [
+        min(_score(as_it_is, UPRIGHT, find.face), _score(in_the_mirror, _MIRRORED, find.face))
+        for find, as_it_is, in_the_mirror in zip(finds, answers[: len(finds)], answers[len(finds) :], strict=True)
+    ]
 
 
 def _mirror(points: Template) -> Template:
@@ -76,10 +72,11 @@ def _mirror(points: Template) -> Template:
 _MIRRORED: Final = _mirror(UPRIGHT)
 
 
-def _there(found: Detections, where: Template) -> bool:
-    """Whether a face has its landmarks there. An error says nothing against it."""
+def _score(found: Detections, where: Template, first: DetectedFace) -> float:
+    """Of the best face that has its landmarks there; 0 without one. An error says nothing against the first look."""
+    if found.error is not None:
+        return first.score
     wanted = np.array(where)
     reach = ASTRAY * (wanted[1, 0] - wanted[0, 0])
-    return found.error is not None or any(
-        float(np.abs(np.array(face.landmarks) - wanted).max()) < reach for face in found.faces
-    )
+    there = [face.score for face in found.faces if float(np.abs(np.array(face.landmarks) - wanted).max()) < reach]
+    return max(there, default=0.0)

@@ -19,29 +19,21 @@ from rushes.processors.embedding.protocol import (
     RegionEmbedder,
     SecondaryEmbedder,
 )
-from rushes.processors.faces.alignment import aligned_face
 from rushes.processors.faces.detector import DetectedFace, FaceDetector
 from rushes.processors.faces.quality import VERSION as QUALITY_VERSION
-from rushes.processors.faces.quality import face_quality
 from rushes.processors.faces.second_look import VERSION as LOOK_VERSION
-from rushes.processors.faces.second_look import Find, found_again
-from rushes.processors.persons.detector import DetectedPerson, PersonDetector, PersonModels
+from rushes.processors.faces.second_look import Find, second_scores
+from rushes.processors.persons.detector import PersonDetector, PersonModels
 from rushes.processors.persons.linking import bodies_of_faces
 from rushes.schemas.event import ItemKind
-from rushes.schemas.ids import BOX_STEPS, Box, quantise, quantised
+from rushes.schemas.ids import Box
 from rushes.schemas.media import ProducerBox
 from rushes.schemas.shots import Keyframe
 from rushes.schemas.vectors import encode_vector
+from rushes.streams.stages.crops import Crop, face_crops, person_crops, region_crops
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
 
 log = structlog.get_logger(__name__)
-
-GOOD_REGION_PIXELS: Final = 64
-"""Shorter side from which a producer's region is as good as it gets: half of what a scene model looks at."""
-
-GOOD_PERSON_PIXELS: Final = 128
-"""Height from which a body is as good as it gets: half of what person re-identification models look at."""
-
 
 NO_PIXELS: Final[Image] = np.empty((0, 0, 3), np.uint8)
 
@@ -58,19 +50,6 @@ class Picture:
     regions: tuple[ProducerBox, ...] = ()
     scene: Prepared | None = None
     whole: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Crop:
-    """Something to embed: where it belongs, its pixels, and the item but for its vector."""
-
-    picture: int
-    image: Image
-    box: Box
-    quality: float
-    face: DetectedFace | None = None
-    score: float | None = None
-    label: str | None = None
 
 
 def is_sample(frame: Keyframe) -> bool:
@@ -227,29 +206,29 @@ class Vision:
         if self.detector is None or self.face is None:
             return {}
         found = self.detector.detect([picture.image for picture in pictures])
-        places = [(index, face) for index, detections in enumerate(found) for face in detections.faces]
-        again = found_again(self.detector, [Find(pictures[index].image, face) for index, face in places])
-        kept: dict[int, list[DetectedFace]] = {}
-        for (index, face), is_face in zip(places, again, strict=True):
-            if is_face:
-                kept.setdefault(index, []).append(face)
+        places = [
+            (index, face)
+            for index, detections in enumerate(found)
+            for face in detections.faces
+            if len(set(face.landmarks)) > 1
+        ]
+        second = second_scores(self.detector, [Find(pictures[index].image, face) for index, face in places])
+        kept: dict[int, list[tuple[DetectedFace, float]]] = {}
+        rejected: Counter[int] = Counter()
+        for (index, face), score in zip(places, second, strict=True):
+            if score > 0:
+                kept.setdefault(index, []).append((face, score))
+            else:
+                rejected[index] += 1
+        if rejected:
+            scores = [round(face.score, 3) for (_, face), score in zip(places, second, strict=True) if score <= 0]
+            log.info("no faces: a second look, upright and mirrored, does not find them", scores=scores, of=len(places))
         crops = [
-            crop
-            for index, faces in kept.items()
-            for crop in _face_crops(index, pictures[index].image, faces, self.face)
+            crop for index, faces in kept.items() for crop in face_crops(index, pictures[index].image, faces, self.face)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
         kinds = _with_vectors("face", range(len(pictures)), crops, _rows(self.face, crops), errors)
-        rejected = [place for place, is_face in zip(places, again, strict=True) if not is_face]
-        if rejected:
-            log.info(
-                "no faces at a second look: not found again upright and mirrored",
-                finds=len(rejected),
-                of=len(places),
-                scores=[round(face.score, 3) for _, face in rejected],
-            )
-        counts = Counter(index for index, _ in rejected)
-        return {index: kind.model_copy(update={"rejected": counts[index]}) for index, kind in kinds.items()}
+        return {index: kind.model_copy(update={"rejected": rejected[index]}) for index, kind in kinds.items()}
 
     def _persons(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
         if self.persons is None:
@@ -258,19 +237,22 @@ class Vision:
         crops = [
             crop
             for index, detections in enumerate(found)
-            for crop in _person_crops(index, pictures[index].image, detections.persons)
+            for crop in person_crops(index, pictures[index].image, detections.persons)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
         return _with_vectors("person", range(len(pictures)), crops, _rows(self.persons.embedder, crops), errors)
 
     def _regions(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
         crops = [
-            crop for index, picture in enumerate(pictures) if picture.regions for crop in _region_crops(index, picture)
+            crop
+            for index, picture in enumerate(pictures)
+            if picture.regions
+            for crop in region_crops(index, picture.image, picture.regions)
         ]
         wanted = [index for index, picture in enumerate(pictures) if picture.regions]
         return _with_vectors("region", wanted, crops, self._region_rows(pictures, crops), {})
 
-    def _region_rows(self, pictures: Sequence[Picture], crops: Sequence[_Crop]) -> Sequence[NDArray[np.float32]]:
+    def _region_rows(self, pictures: Sequence[Picture], crops: Sequence[Crop]) -> Sequence[NDArray[np.float32]]:
         if self._pooled is None:
             return _rows(self.scene, crops)
         boxes: list[list[Box]] = [[] for _ in pictures]
@@ -286,32 +268,6 @@ def _whole(row: NDArray[np.float32], named: Mapping[str, NDArray[np.float32]]) -
     return SeenItem(vector=encode_vector(row), secondary=secondary)
 
 
-def _face_crops(index: int, image: Image, faces: Sequence[DetectedFace], embedder: FaceEmbedder) -> list[_Crop]:
-    """Aligned crops of all faces whose quantised box is one, the better of two with the same."""
-    crops: dict[Box, _Crop] = {}
-    for face in faces:
-        box = quantised(face.box)
-        if box in crops or not (box[0] < box[2] and box[1] < box[3]) or len(set(face.landmarks)) == 1:
-            continue
-        crop = aligned_face(image, face.landmarks, embedder.template, embedder.crop_size)
-        quality = face_quality(crop, face.landmarks, (image.shape[0], image.shape[1]), face.score)
-        crops[box] = _Crop(index, crop, box, quality, face, face.score)
-    return list(crops.values())
-
-
-def _person_crops(index: int, image: Image, persons: Sequence[DetectedPerson]) -> list[_Crop]:
-    """Upright crops of all persons whose quantised box is one, the better of two with the same."""
-    crops: dict[Box, _Crop] = {}
-    for person in persons:
-        box = quantised(person.box)
-        if box in crops or not (box[0] < box[2] and box[1] < box[3]):
-            continue
-        crop = _cut_out(image, person.box)
-        quality = min(1.0, crop.shape[0] / GOOD_PERSON_PIXELS) * person.score
-        crops[box] = _Crop(index, crop, box, quality, score=person.score)
-    return list(crops.values())
-
-
 def _with_bodies(faces: SeenKind, persons: SeenKind) -> SeenKind:
     """The faces with the places of their bodies among the persons."""
     bodies = bodies_of_faces(
@@ -322,26 +278,7 @@ def _with_bodies(faces: SeenKind, persons: SeenKind) -> SeenKind:
     return faces.model_copy(update={"items": items})
 
 
-def _cut_out(image: Image, box: Box) -> Image:
-    """All pixels that the box touches."""
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = quantise(box)
-    left, top = x0 * width // BOX_STEPS, y0 * height // BOX_STEPS
-    right, bottom = -(-x1 * width // BOX_STEPS), -(-y1 * height // BOX_STEPS)
-    return np.ascontiguousarray(image[top:bottom, left:right])
-
-
-def _region_crops(index: int, picture: Picture) -> list[_Crop]:
-    """What the producer's boxes show; one crop for boxes that are the same."""
-    crops: dict[Box, _Crop] = {}
-    for region in picture.regions:
-        crop = _cut_out(picture.image, region.box)
-        quality = min(1.0, min(crop.shape[:2]) / GOOD_REGION_PIXELS)
-        crops.setdefault(quantised(region.box), _Crop(index, crop, quantised(region.box), quality, label=region.label))
-    return list(crops.values())
-
-
-def _rows(embedder: Embedder, crops: Sequence[_Crop]) -> Sequence[NDArray[np.float32]]:
+def _rows(embedder: Embedder, crops: Sequence[Crop]) -> Sequence[NDArray[np.float32]]:
     """A vector for each crop."""
     return list(embedder.embed([crop.image for crop in crops])) if crops else []
 
@@ -349,7 +286,7 @@ def _rows(embedder: Embedder, crops: Sequence[_Crop]) -> Sequence[NDArray[np.flo
 def _with_vectors(
     kind: ItemKind,
     wanted: Sequence[int],
-    crops: Sequence[_Crop],
+    crops: Sequence[Crop],
     rows: Sequence[NDArray[np.float32]],
     errors: dict[int, str],
 ) -> dict[int, SeenKind]:
@@ -371,12 +308,13 @@ def _with_vectors(
     }
 
 
-def _item(crop: _Crop, row: NDArray[np.float32]) -> SeenItem:
+def _item(crop: Crop, row: NDArray[np.float32]) -> SeenItem:
     return SeenItem(
         box=crop.box,
         landmarks=None if crop.face is None else tuple((round(x, 5), round(y, 5)) for x, y in crop.face.landmarks),
         score=None if crop.score is None else round(crop.score, 4),
         quality=round(crop.quality, 4),
+        quality_parts={name: round(part, 3) for name, part in crop.quality_parts.items()},
         label=crop.label,
         vector=encode_vector(row),
     )
