@@ -114,12 +114,14 @@ class TorchEmbedder:
 
     @property
     def batch(self) -> int:
-        """Of the device; of the CPU's while it is not loaded."""
-        return self._options.batch or (self._loaded.facts.batch if self._loaded else BATCHES["cpu"])
+        """What the caller chose, else what suits the device. Raises ConfigurationError where that is not there."""
+        return self._options.batch or BATCHES[chosen_device(self._options.device).type]
 
     @property
     def facts(self) -> Facts:
-        return self._loaded.facts if self._loaded else Facts(device=self._options.device, batch=self.batch)
+        return (
+            self._loaded.facts if self._loaded else Facts(device=self._options.device, batch=self._options.batch or 1)
+        )
 
     @property
     def out_of_memory(self) -> int:
@@ -187,7 +189,7 @@ def _load(backend: Backend, options: BackendOptions) -> _Loaded:
         dtype = _agreed(tower, probes, dtype, device, notes)
     if options.compile:
         tower.model.compile()
-    largest = options.batch or BATCHES.get(device.type, BATCHES["cpu"])
+    largest = options.batch or BATCHES[device.type]
 
     batches = FixedBatches(
         largest=largest,
@@ -204,7 +206,7 @@ def _load(backend: Backend, options: BackendOptions) -> _Loaded:
         notes=tuple(notes),
     )
     loaded = _Loaded(tower, device, dtype, batches, facts)
-    gathered(loaded.run(tower.vectors, probes[:1]))
+    gathered(loaded.run(tower.vectors, probes[:1] if device.type == "cpu" else probes[:1] * largest))
     return loaded
 
 

@@ -87,6 +87,14 @@ def test_auto_takes_the_cpu_where_there_is_nothing_better_and_says_so(checkpoint
     assert embedder.facts.batch == embedder.batch == 4
 
 
+def test_the_batch_is_that_of_the_device_before_the_model_is_loaded():
+    embedder = fake(FakeTower())
+    before = embedder.batch
+    assert embedder.facts.batch == 1  # not known yet, and nothing is looked for
+    embedder.load()
+    assert embedder.batch == embedder.facts.batch == before
+
+
 @pytest.mark.parametrize("device", ["cuda:99", "quantum", "meta"])
 def test_a_device_that_is_not_there_is_refused_by_name(checkpoint, device):
     embedder = open_model(checkpoint("dinov2").setting, options=BackendOptions(device=device))
