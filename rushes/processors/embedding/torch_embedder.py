@@ -25,6 +25,7 @@ from rushes.processors.embedding.protocol import (
     Vectors,
     unit_rows,
 )
+from rushes.schemas.errors import DependencyUnavailable
 from rushes.schemas.ids import ModelId
 
 if TYPE_CHECKING:
@@ -160,9 +161,19 @@ class TorchEmbedder:
         return unit_rows(gathered(loaded.run(loaded.tower.vectors, prepared)))
 
     def ready(self) -> _Loaded:
-        """The model in memory."""
+        """The model in memory. Raises DependencyUnavailable where there is no room for it."""
         if self._loaded is None:
-            self._loaded = _load(self._backend, self._options)
+            import torch  # noqa: PLC0415 - seconds to import: only where a torch model is used
+
+            try:
+                self._loaded = _load(self._backend, self._options)
+            except torch.OutOfMemoryError as error:
+                _release()
+                raise DependencyUnavailable(
+                    f"expected memory on the device for {self.model_id}, found too little ({error}): end what else "
+                    f"uses the device, or choose a smaller model",
+                    retry_after_s=5.0,
+                ) from error
         return self._loaded
 
 
@@ -224,6 +235,8 @@ def _agreed(
         tower.model.to(dtype)
         try:
             narrow = unit_rows(tower.vectors(inputs, dtype).float().cpu().numpy())
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:  # an operation that this device lacks in this type
             narrow, why = np.full_like(exact, np.nan), f"it fails there: {error}"
         else:

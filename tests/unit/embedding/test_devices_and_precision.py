@@ -47,18 +47,31 @@ def fake(tower: FakeTower, **options) -> TorchEmbedder:
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_a_narrow_type_that_agrees_with_float32_is_used_and_said(checkpoint, precision):
     setting = checkpoint("dinov2").setting
-    exact = open_model(setting, options=BackendOptions(device="cpu", threads=1)).embed(PICTURES)
+    exact = open_model(setting, options=BackendOptions(device="cpu", threads=1, precision="float32")).embed(PICTURES)
     narrow = open_model(setting, options=BackendOptions(device="cpu", threads=1, precision=precision))
     rows = narrow.embed(PICTURES)
     assert narrow.facts.precision == precision
     assert narrow.facts.notes == ()
     assert rows.dtype == np.float32
     assert (rows * exact).sum(axis=1).min() > 0.999
+    alone = np.concatenate([narrow.embed([picture]) for picture in PICTURES])
+    assert (rows * alone).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [({}, "float32"), ({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": True, "avx512_bf16": False}, "bfloat16")],
+)
+def test_auto_is_narrow_on_a_cpu_that_computes_so(monkeypatch, has, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    embedder = fake(FakeTower())
+    embedder.load()
+    assert embedder.facts.precision == expected
 
 
 @pytest.mark.parametrize("stray", [0.5, float("nan")])
 def test_a_narrow_type_that_strays_is_given_up_and_the_facts_say_so(stray):
-    exact = fake(FakeTower()).embed(PICTURES)
+    exact = fake(FakeTower(), precision="float32").embed(PICTURES)
     embedder = fake(FakeTower(stray=stray), precision="bfloat16")
     assert np.array_equal(embedder.embed(PICTURES), exact)  # the very weights that were loaded, not rounded ones
     assert embedder.facts.precision == "float32"
@@ -66,15 +79,16 @@ def test_a_narrow_type_that_strays_is_given_up_and_the_facts_say_so(stray):
 
 
 def test_out_of_memory_is_met_in_halves_and_every_row_is_right():
-    exact = fake(FakeTower()).embed(PICTURES * 3)
-    embedder = fake(FakeTower(room=2), batch=8)
+    exact = fake(FakeTower(), precision="float32").embed(PICTURES * 3)
+    embedder = fake(FakeTower(room=2), batch=8, precision="float32")
     assert np.allclose(embedder.embed(PICTURES * 3), exact, atol=1e-6)
     assert embedder.out_of_memory == 2
 
 
-def test_no_memory_for_one_picture_is_no_fault_of_the_picture():
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_memory_for_one_picture_is_no_fault_of_the_picture(precision):
     with pytest.raises(DependencyUnavailable):
-        fake(FakeTower(room=0)).load()
+        fake(FakeTower(room=0), precision=precision).load()
 
 
 def test_auto_takes_the_cpu_where_there_is_nothing_better_and_says_so(checkpoint):

@@ -1,5 +1,7 @@
 """Every family through its own loader, against the library's own forward pass and preprocessing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,8 @@ from rushes.processors.embedding.pixels import PixelRecipe
 from tests.tiny_checkpoints import MAKERS, pictures
 
 PICTURES = pictures()
-OPTIONS = BackendOptions(device="cpu", threads=1, batch=4)
-SMALLER = BackendOptions(device="cpu", threads=1, batch=4, image_size=80)
+OPTIONS = BackendOptions(device="cpu", precision="float32", threads=1, batch=4)
+SMALLER = BackendOptions(device="cpu", precision="float32", threads=1, batch=4, image_size=80)
 """For InceptionResnetV1, of which there is one size alone."""
 FAMILIES = sorted(MAKERS)
 TINY = [name for name in FAMILIES if name != "inception"]
@@ -126,7 +128,7 @@ def test_texts_share_the_space_of_pictures(checkpoint, family):
 
 def test_a_clip_is_one_vector_of_evenly_spread_frames(checkpoint):
     made = checkpoint("vjepa2")
-    embedder = open_model(made.setting, options=BackendOptions(device="cpu", threads=1, batch=2, clip_frames=4))
+    embedder = open_model(made.setting, options=replace(OPTIONS, clip_frames=4))
     frames = [PICTURES[0], PICTURES[1], PICTURES[2], PICTURES[3], PICTURES[4], PICTURES[5], PICTURES[6]]
     rows = embedder.embed_clips([frames, frames[:4], [PICTURES[0]]])
     pixels = torch.from_numpy(np.stack([np.stack([recipe_of(embedder).prepared(frames[i]) for i in (0, 2, 4, 6)])]))

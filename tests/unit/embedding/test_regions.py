@@ -14,7 +14,7 @@ from tests.tiny_checkpoints import pictures
 PICTURES = pictures()[:4]
 BOXES = [[(0.0, 0.0, 1.0, 1.0), (0.1, 0.2, 0.4, 0.9)], [], [(0.5, 0.5, 0.52, 0.53)], [(0.0, 0.0, 1.0, 1.0)]]
 WITH_A_MAP = ["dinov2", "dinov2-registers", "dinov3", "dinov3-convnext", "internvit", "timm-file", "timm-folder"]
-OPTIONS = BackendOptions(device="cpu", threads=1, batch=2)
+OPTIONS = BackendOptions(device="cpu", precision="float32", threads=1, batch=2)
 
 
 def sampled(grid: np.ndarray, y: float, x: float) -> np.ndarray:
