@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rushes.infra.face_detectors import open_face_detector
+from rushes.infra.one_thread import InOneThread
 from rushes.infra.person_models import person_models
 from rushes.infra.settings import ModelSettings
 from rushes.infra.weights.choosing import Fallback, choose
@@ -76,12 +77,13 @@ def vision_models(settings: ModelSettings) -> VisionModels:
 def face_detector(settings: ModelSettings, longest_side: int) -> FaceDetector | None:
     """The face detector that the settings name, for pictures of at most `longest_side` pixels; None where it is off.
 
-    Raises as `vision_models`. Nothing else that the settings name is looked for.
+    It works in one thread, for it is to search small pictures while other models are at work. Raises as
+    `vision_models`. Nothing else that the settings name is looked for.
     """
     others = {"scene": "opencv", "face": "opencv", "person_detector": "off", "person": "scene"}
     chosen = choose(settings.model_copy(update=others))
-    threads = settings.threads or os.cpu_count() or 1
-    return open_face_detector(chosen.face_detector, longest_side=longest_side, threads=threads)
+    detector = open_face_detector(chosen.face_detector, longest_side=longest_side, threads=1)
+    return None if detector is None else InOneThread(detector, torch=chosen.face_detector == "mtcnn")
 
 
 def _face(name: str, options: BackendOptions) -> FaceEmbedder:
