@@ -250,7 +250,8 @@ class SelectiveReader(FilmReader):
             return True
         if stretch.intra:
             after = self._sample(following.anchor)
-            return len(times) > CELL_FRAMES or may_hide_boundary(self._before[-1].features, after.features)
+            differs = may_hide_boundary(self._before[-1].features, after.features)
+            return differs or len(times) > CELL_FRAMES or may_hide_transition(self._before, [after])
         sizes = [packet.size for packet in (*stretch.packets[1:], *following.leading)]
         if may_be_new(sizes, min(stretch.packets[0].size, following.packets[0].size)):
             return True
