@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -12,8 +11,6 @@ from rushes.infra.results.shot_list import ShotList
 from rushes.infra.results.timecode import FrameCodes
 from rushes.streams.screens.console import SteadyConsole
 from rushes.streams.screens.wording import counted, duration, shown
-
-_KEYFRAMES_SHOWN: Final = 6
 
 
 class ShotsScreen:
@@ -65,14 +62,16 @@ class ShotsScreen:
         passed_over = found.end.frames - found.end.decoded_frames
         if passed_over:
             title += f" ({passed_over / found.end.frames:.0%} of the frames passed over)"
-        table = Table(box=SIMPLE_HEAD, title=shown(title, self._out, "bold"), title_justify="left")
+        self._out.print(shown(title, self._out, "bold"), soft_wrap=True)
+        table = Table(
+            box=SIMPLE_HEAD, padding=(0, 0, 0, 1), title=shown(title, self._out, "bold"), title_justify="left"
+        )
         for name in ("Shot", "From", "To", "Frame", "Frames"):
             table.add_column(name, justify="left" if name in {"From", "To"} else "right", no_wrap=True)
-        for name in ("In by", "Kind", "Keyframes"):
-            table.add_column(name)
+        for name in ("In by", "Kind"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("Keys", justify="right", no_wrap=True)
         for number, shot in enumerate(found.shots, start=1):
-            keyframes = [str(place.frame_index) for place in shot.keyframes]
-            more = len(keyframes) - _KEYFRAMES_SHOWN
             table.add_row(
                 str(number),
                 codes.label(shot.begin.start_us),
@@ -81,7 +80,7 @@ class ShotsScreen:
                 str(shot.end_frame - shot.begin.start_frame),
                 shot.begin.transition_in,
                 "dynamic" if shot.dynamic else "static",
-                " ".join(keyframes[:_KEYFRAMES_SHOWN]) + (f" and {more} more" if more > 0 else ""),
+                str(len(shot.keyframes)),
             )
         self._out.print(table)
         if found.end.partial is not None:
