@@ -63,9 +63,7 @@ class ShotsScreen:
         if passed_over:
             title += f" ({passed_over / found.end.frames:.0%} of the frames passed over)"
         self._out.print(shown(title, self._out, "bold"), soft_wrap=True)
-        table = Table(
-            box=SIMPLE_HEAD, padding=(0, 0, 0, 1), title=shown(title, self._out, "bold"), title_justify="left"
-        )
+        table = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
         for name in ("Shot", "From", "To", "Frame", "Frames"):
             table.add_column(name, justify="left" if name in {"From", "To"} else "right", no_wrap=True)
         for name in ("In by", "Kind"):
