@@ -40,7 +40,7 @@ from rushes.infra.local_stack.kafka_container import local_kafka
 from rushes.infra.settings import KafkaSettings, Settings
 from rushes.processors.embedding.families import open_model
 from rushes.processors.embedding.options import BackendOptions
-from rushes.processors.embedding.protocol import Embedder, Image, Prepared, Reduction, Vectors
+from rushes.processors.embedding.protocol import Embedder, Facts, Image, Prepared, Reduction, Vectors
 from rushes.schemas.channels import Channel
 from rushes.schemas.envelope import Record, encode
 from rushes.schemas.ids import ModelId
@@ -55,6 +55,7 @@ class NoModel:
 
     model_id = ModelId("none/none/1")
     dim, weak, batch = 384, False, 16
+    facts = Facts(device="cpu", batch=16)
 
     def load(self) -> None:
         """Nothing to load."""
