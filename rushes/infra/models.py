@@ -49,7 +49,7 @@ class VisionModels:
             kinds["face"] = (str(self.face.model_id), self.face.weak)
         if self.persons is not None:
             kinds["person_detector"] = (self.persons.detector.detector_id, False)
-            kinds["person"] = (str(self.persons.embedder.model_id), self.persons.embedder.weak)
+            kinds["person"] = (str(self.persons.model_id), self.persons.embedder.weak)
         return kinds
 
 
@@ -64,13 +64,13 @@ def vision_models(settings: ModelSettings) -> VisionModels:
     scene = _scene(chosen.scene, options)
     detector = open_face_detector(chosen.face_detector, longest_side=settings.detector_pixels, threads=threads)
     face = _face(chosen.face, options) if detector is not None else None
-    persons = person_models(chosen.person_detector, chosen.person, scene, threads)
     pooled = settings.regions == "pooled"
     if pooled and not isinstance(scene, RegionEmbedder):
         raise ConfigurationError(
             f"expected RUSHES_MODELS__REGIONS=pooled beside a scene model with a feature map (dinov2, dinov3, "
             f"internvit or timm), found {scene.model_id}: leave it at crops, or choose such a model"
         )
+    persons = person_models(chosen.person_detector, chosen.person, scene, threads, pool_regions=pooled)
     return VisionModels(scene, detector, face, chosen.fallbacks, persons, pool_regions=pooled)
 
 

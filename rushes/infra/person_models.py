@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from rushes.processors.embedding.protocol import Embedder
+from rushes.processors.embedding.protocol import Embedder, RegionEmbedder
 from rushes.processors.persons.detector import PersonDetector, PersonModels
 from rushes.schemas.errors import ConfigurationError
 
@@ -11,14 +11,18 @@ BODY_SIZE: Final = (256, 128)
 """Height and width of a crop for a model that takes any: what person re-identification models are trained on."""
 
 
-def person_models(detector: str, person: str, scene: Embedder, threads: int) -> PersonModels | None:
+def person_models(
+    detector: str, person: str, scene: Embedder, threads: int, *, pool_regions: bool = False
+) -> PersonModels | None:
     """None where `detector` is `off`. Raises ConfigurationError, which names the setting.
 
     `person` is `scene` for the scenes' model on crops of bodies, or `onnx:FILE` for a re-identification model.
+    With `pool_regions` the scenes' model, if it can, pools the bodies from its pass over the picture.
     """
     if detector == "off":
         return None
-    return PersonModels(_detector(detector, threads), _embedder(person, scene, threads))
+    pooled = scene if pool_regions and person == "scene" and isinstance(scene, RegionEmbedder) else None
+    return PersonModels(_detector(detector, threads), _embedder(person, scene, threads), pooled)
 
 
 def _detector(name: str, threads: int) -> PersonDetector:

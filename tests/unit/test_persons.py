@@ -32,9 +32,11 @@ from rushes.processors.persons.linking import bodies_of_faces
 from rushes.processors.persons.onnx_detector import OnnxPersonDetector
 from rushes.processors.persons.transformers_detector import TransformersPersonDetector
 from rushes.schemas.errors import ConfigurationError
+from rushes.schemas.vectors import decode_vector
 from rushes.streams.stages.embed import EmbedStage
 from rushes.streams.stages.vision import Picture, Vision
 from tests.shots_of_pictures import DictBlobs, DictCache, entries, incoming, shot_of
+from tests.stream.test_pooled_regions import PoolingScenes
 from tests.tiny_detectors import save_tiny_detr, tiny_detr_onnx, with_labels, without_weights
 from tests.tiny_onnx import tiny_embedder
 
@@ -259,6 +261,15 @@ def test_a_face_carries_its_body_on_the_event_and_a_body_its_own_vector():
             assert body.vector != kinds["scene"].items[0].vector
     finally:
         stage.close()
+
+
+def test_persons_can_be_pooled_from_the_pass_over_the_picture():
+    scene = PoolingScenes()
+    vision = Vision(scene, None, None, PersonModels(FixedPersons(), scene, scene))
+    (entry,) = vision.see([Picture(PICTURES[0])])
+    (body,) = entry.kinds[1].items
+    assert vision.person_model_id == f"{scene.model_id}+roi1"
+    assert np.allclose(decode_vector(body.vector), scene.embed_regions([PICTURES[0]], [[body.box]])[0], atol=1e-3)
 
 
 def test_persons_by_a_file_are_embedded_upright(tmp_path):

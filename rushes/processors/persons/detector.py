@@ -7,10 +7,10 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.protocol import Embedder, Image
+from rushes.processors.embedding.protocol import Embedder, Image, RegionEmbedder
 from rushes.processors.overlap import best_apart
 from rushes.schemas.errors import ConfigurationError
-from rushes.schemas.ids import Box
+from rushes.schemas.ids import Box, ModelId
 
 SURE: Final = 0.5
 """Score from which a find is a person: what the libraries of these detectors use for showing their results."""
@@ -63,10 +63,16 @@ class PersonDetector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PersonModels:
-    """A detector of persons, and what makes vectors of them: of crops, or, where it pools regions, of the picture."""
+    """A detector of persons, and what makes vectors of them: of crops, or, with `pooled`, of regions of the picture."""
 
     detector: PersonDetector
     embedder: Embedder
+    pooled: RegionEmbedder | None = None
+
+    @property
+    def model_id(self) -> ModelId:
+        """Of the persons' vectors."""
+        return self.embedder.model_id if self.pooled is None else self.pooled.region_model_id()
 
 
 def person_labels(names: Mapping[int, str], where: str) -> tuple[int, ...]:

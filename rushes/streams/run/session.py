@@ -160,7 +160,7 @@ def _names(models: VisionModels) -> dict[str, str]:
         "scene": models.scene.model_id,
         "face": face,
         "face detector": detector,
-        "person": str(persons.embedder.model_id) if persons is not None else "off",
+        "person": str(persons.model_id) if persons is not None else "off",
         "person detector": persons.detector.detector_id if persons is not None else "off",
     }
 

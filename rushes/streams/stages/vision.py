@@ -110,7 +110,7 @@ class Vision:
         """Of the persons' vectors. Raises ValueError where persons are off."""
         if self.persons is None:
             raise ValueError("expected models for persons, found none")
-        return str(self.persons.embedder.model_id)
+        return str(self.persons.model_id)
 
     @property
     def region_model_id(self) -> str:
@@ -240,7 +240,8 @@ class Vision:
             for crop in person_crops(index, pictures[index].image, detections.persons)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
-        return _with_vectors("person", range(len(pictures)), crops, _rows(self.persons.embedder, crops), errors)
+        rows = _crop_rows(self.persons.embedder, self.persons.pooled, pictures, crops)
+        return _with_vectors("person", range(len(pictures)), crops, rows, errors)
 
     def _regions(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
         crops = [
@@ -250,16 +251,8 @@ class Vision:
             for crop in region_crops(index, picture.image, picture.regions)
         ]
         wanted = [index for index, picture in enumerate(pictures) if picture.regions]
-        return _with_vectors("region", wanted, crops, self._region_rows(pictures, crops), {})
-
-    def _region_rows(self, pictures: Sequence[Picture], crops: Sequence[Crop]) -> Sequence[NDArray[np.float32]]:
-        if self._pooled is None:
-            return _rows(self.scene, crops)
-        boxes: list[list[Box]] = [[] for _ in pictures]
-        for crop in crops:
-            boxes[crop.picture].append(crop.box)
-        found = self._pooled.embed_regions([picture.image for picture in pictures], boxes)
-        return [row for rows in found for row in rows]  # crops are in the order of their pictures
+        rows = _crop_rows(self.scene, self._pooled, pictures, crops)
+        return _with_vectors("region", wanted, crops, rows, {})
 
 
 def _whole(row: NDArray[np.float32], named: Mapping[str, NDArray[np.float32]]) -> SeenItem:
@@ -281,6 +274,19 @@ def _with_bodies(faces: SeenKind, persons: SeenKind) -> SeenKind:
 def _rows(embedder: Embedder, crops: Sequence[Crop]) -> Sequence[NDArray[np.float32]]:
     """A vector for each crop."""
     return list(embedder.embed([crop.image for crop in crops])) if crops else []
+
+
+def _crop_rows(
+    embedder: Embedder, pooled: RegionEmbedder | None, pictures: Sequence[Picture], crops: Sequence[Crop]
+) -> Sequence[NDArray[np.float32]]:
+    """A vector for each crop, in the order of their pictures: of itself, or of its box in the picture's feature map."""
+    if pooled is None:
+        return _rows(embedder, crops)
+    boxes: list[list[Box]] = [[] for _ in pictures]
+    for crop in crops:
+        boxes[crop.picture].append(crop.box)
+    found = pooled.embed_regions([picture.image for picture in pictures], boxes)
+    return [row for rows in found for row in rows]
 
 
 def _with_vectors(
