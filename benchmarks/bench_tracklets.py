@@ -114,7 +114,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     data = Path(os.environ["RUSHES_TEST_DATA"])
     videos = data / "videos"
-    models = vision_models(ModelSettings(scene="opencv", face=f"onnx:{data / 'weights/face_0095.onnx'}"))
+    models = vision_models(ModelSettings(threads=1, scene="opencv", face=f"onnx:{data / 'weights/face_0095.onnx'}"))
     print(describe("facenet-pytorch", "onnxruntime", "scipy"))
     signers = json.loads((videos / "asl/signers.json").read_text())
     takes = {clip: look(videos / f"asl/{clip}.mkv", models) for clips in signers.values() for clip in clips}
