@@ -192,12 +192,12 @@ def _load(backend: Backend, options: BackendOptions) -> _Loaded:
         torch.set_num_threads(options.threads)
     device = chosen_device(options.device)
     dtype = chosen_precision(options.precision, device)
-    tower = backend.load()
-    tower.model.eval().requires_grad_(requires_grad=False).to(device)
+    tower = _placed(backend, device)
     probes = _probes(backend)
     notes: list[str] = []
-    if dtype != torch.float32:
-        dtype = _agreed(tower, probes, dtype, device, notes)
+    if dtype != torch.float32 and (why := _strays(tower, probes, dtype, device)) is not None:
+        notes.append(f"float32 instead of {str(dtype).removeprefix('torch.')}: {why}")
+        tower, dtype = _placed(backend, device), torch.float32  # from its files: what was rounded stays rounded
     if options.compile:
         tower.model.compile()
     largest = options.batch or BATCHES[device.type]
@@ -221,15 +221,18 @@ def _load(backend: Backend, options: BackendOptions) -> _Loaded:
     return loaded
 
 
-def _agreed(
-    tower: Tower, probes: Sequence[Prepared], dtype: "torch.dtype", device: "torch.device", notes: list[str]
-) -> "torch.dtype":
-    """`dtype` with the model moved to it, or float32 where its vectors stray; a note then."""
+def _placed(backend: Backend, device: "torch.device") -> Tower:
+    """In float32 on the device, for inference alone."""
+    tower = backend.load()
+    tower.model.eval().requires_grad_(requires_grad=False).to(device)
+    return tower
+
+
+def _strays(tower: Tower, probes: Sequence[Prepared], dtype: "torch.dtype", device: "torch.device") -> str | None:
+    """Moves the model to `dtype`. Says why where its vectors then are not those of float32; None: they are."""
     import torch  # noqa: PLC0415 - loaded by now
 
-    name = str(dtype).removeprefix("torch.")
     inputs = _moved(np.stack(probes), device)
-    kept = {key: value.detach().cpu().clone() for key, value in tower.model.state_dict().items()}
     with torch.inference_mode():
         exact = unit_rows(tower.vectors(inputs, torch.float32).float().cpu().numpy())
         tower.model.to(dtype)
@@ -238,17 +241,9 @@ def _agreed(
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # an operation that this device lacks in this type
-            narrow, why = np.full_like(exact, np.nan), f"it fails there: {error}"
-        else:
-            worst = float(np.nan_to_num((exact * narrow).sum(axis=1), nan=-1.0).min())
-            why = f"its vectors agree with float32 to a cosine of {worst:.5f} only"
-    agreement = np.nan_to_num((exact * narrow).sum(axis=1), nan=-1.0)
-    if agreement.min() >= AGREES:
-        return dtype
-    tower.model.to(torch.float32)
-    tower.model.load_state_dict(kept)
-    notes.append(f"float32 instead of {name} (at least {AGREES} expected): {why}")
-    return torch.float32
+            return f"it fails there: {error}"
+    worst = float(np.nan_to_num((exact * narrow).sum(axis=1), nan=-1.0).min())
+    return None if worst >= AGREES else f"its vectors agree to a cosine of {worst:.5f}, at least {AGREES} is expected"
 
 
 def _moved(stack: NDArray[np.generic], device: "torch.device") -> "torch.Tensor":

@@ -37,9 +37,10 @@ class FakeTower:
 
 
 def fake(tower: FakeTower, **options) -> TorchEmbedder:
+    """Loaded anew each time, as from files."""
     backend = Backend(
         ModelId("fake/0/1"), (8, 8), lambda image: image[:8, :8].copy(), lambda h, w: reduction(h, w, (8, 8), "squash"),
-        lambda: tower,
+        lambda: FakeTower(room=tower.room, stray=tower.stray),
     )  # fmt: skip
     return TorchEmbedder(backend, BackendOptions(device="cpu", **options))
 
