@@ -1,6 +1,7 @@
 """Pictures per second of each family of embedders at the size of its usual weights, and what `torch.compile` gains.
 
     python benchmarks/bench_families.py [--rounds 3] [--threads 2] [--batch 4] [--all] [--compile] [--device auto]
+        [--precision float32]
 
 Weights are random: they change no time. From 1080p pictures to vectors, without decoding. The rounds interleave all
 rows, so that a busy machine slows them alike; a row's share is the median of its own ratio to DINOv2 ViT-S/14. The
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--compile", action="store_true", help="a row more: the first one compiled")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="float32", choices=["auto", "float32", "bfloat16", "float16"])
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     rng = np.random.default_rng(0)
@@ -113,7 +115,11 @@ def main() -> None:
             weights = write(Path(root) / family)
             for compiled in (False, True) if arguments.compile and name == FIRST else (False,):
                 options = BackendOptions(
-                    device=arguments.device, threads=arguments.threads, batch=arguments.batch, compile=compiled
+                    device=arguments.device,
+                    precision=arguments.precision,
+                    threads=arguments.threads,
+                    batch=arguments.batch,
+                    compile=compiled,
                 )
                 embedder = open_embedder(family, weights, options=options)
                 start = time.perf_counter()
