@@ -32,9 +32,8 @@ from rushes.infra.media.film_reader import SEEK_MARGIN_US, FilmReader
 from rushes.infra.media.seen_frames import SeenFrame
 from rushes.infra.settings import DecodeLimits
 from rushes.processors.shots.features import FrameFeatures
-from rushes.processors.shots.gaps import may_hide_boundary
 from rushes.processors.shots.packets import may_be_new
-from rushes.processors.shots.predicted import WINDOW_US, Sample, may_hide_transition, stand_ins
+from rushes.processors.shots.predicted import WINDOW_US, Sample, may_hide_cut, may_hide_transition, stand_ins
 
 if TYPE_CHECKING:
     VideoPacket = av.Packet[VideoStream]
@@ -250,7 +249,7 @@ class SelectiveReader(FilmReader):
             return True
         if stretch.intra:
             after = self._sample(following.anchor)
-            differs = may_hide_boundary(self._before[-1].features, after.features)
+            differs = may_hide_cut(self._before[-1].features, after.features)
             return differs or len(times) > CELL_FRAMES or may_hide_transition(self._before, [after])
         sizes = [packet.size for packet in (*stretch.packets[1:], *following.leading)]
         if may_be_new(sizes, min(stretch.packets[0].size, following.packets[0].size)):

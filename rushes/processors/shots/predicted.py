@@ -9,7 +9,7 @@ import numpy as np
 
 from rushes.processors.shots.cuts import CUT_FLOOR, CUT_SHARE
 from rushes.processors.shots.features import FrameFeatures, change_between
-from rushes.processors.shots.resemblance import lasting_share
+from rushes.processors.shots.resemblance import lasting_share, replaced_share
 
 WINDOW_US: Final = 3_000_000
 """Frames this far apart are compared: gradual transitions last half a second to two, and then have changed it all."""
@@ -45,6 +45,17 @@ def may_hide_transition(before: Sequence[Sample], after: Sequence[Sample]) -> bo
     earlier, later = list(_of_one_scene(before[::-1])), list(_of_one_scene(after))
     pairs = [(a, b) for a in earlier for b in later][1:]
     return any(b.time_us - a.time_us <= WINDOW_US and _another_scene(a.features, b.features) for a, b in pairs)
+
+
+def may_hide_cut(a: FrameFeatures, b: FrameFeatures) -> bool:
+    """Whether a cut may lie between two frames no further apart than the shortest shot: by half of all that makes one.
+
+    What light or the camera's movement explain is none, as it is none for the detector.
+    """
+    if a.plain != b.plain or a.black != b.black:
+        return True
+    share = CUT_SHARE / 2
+    return change_between(a, b).score >= CUT_FLOOR / 2 and replaced_share(a, b, share) >= share
 
 
 def _of_one_scene(samples: Sequence[Sample]) -> Iterator[Sample]:
