@@ -70,7 +70,9 @@ def vision_models(settings: ModelSettings) -> VisionModels:
             f"expected RUSHES_MODELS__REGIONS=pooled beside a scene model with a feature map (dinov2, dinov3, "
             f"internvit or timm), found {scene.model_id}: leave it at crops, or choose such a model"
         )
-    persons = person_models(chosen.person_detector, chosen.person, scene, threads, pool_regions=pooled)
+    persons = person_models(
+        chosen.person_detector, chosen.person, scene, threads, device=settings.device, pool_regions=pooled
+    )
     return VisionModels(scene, detector, face, chosen.fallbacks, persons, pool_regions=pooled)
 
 

@@ -12,20 +12,21 @@ BODY_SIZE: Final = (256, 128)
 
 
 def person_models(
-    detector: str, person: str, scene: Embedder, threads: int, *, pool_regions: bool = False
+    detector: str, person: str, scene: Embedder, threads: int, *, device: str = "auto", pool_regions: bool = False
 ) -> PersonModels | None:
     """None where `detector` is `off`. Raises ConfigurationError, which names the setting.
 
     `person` is `scene` for the scenes' model on crops of bodies, or `onnx:FILE` for a re-identification model.
+    `device` as `RUSHES_MODELS__DEVICE` says: for the families of torch; an ONNX detector runs on the CPU.
     With `pool_regions` the scenes' model, if it can, pools the bodies from its pass over the picture.
     """
     if detector == "off":
         return None
     pooled = scene if pool_regions and person == "scene" and isinstance(scene, RegionEmbedder) else None
-    return PersonModels(_detector(detector, threads), _embedder(person, scene, threads), pooled)
+    return PersonModels(_detector(detector, threads, device), _embedder(person, scene, threads), pooled)
 
 
-def _detector(name: str, threads: int) -> PersonDetector:
+def _detector(name: str, threads: int, device: str) -> PersonDetector:
     setting = "RUSHES_MODELS__PERSON_DETECTOR"
     family, _, weights = name.partition(":")
     path = Path(weights).expanduser()
@@ -36,7 +37,7 @@ def _detector(name: str, threads: int) -> PersonDetector:
                     TransformersPersonDetector,
                 )
 
-                return TransformersPersonDetector(path, threads=threads)
+                return TransformersPersonDetector(path, threads=threads, device=device)
             case "onnx" if weights:
                 from rushes.processors.persons.onnx_detector import OnnxPersonDetector  # noqa: PLC0415 - as above
 

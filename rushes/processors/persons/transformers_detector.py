@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rushes.processors.embedding.devices import chosen_device
 from rushes.processors.embedding.protocol import Image
 from rushes.processors.persons.detector import SURE, PersonDetections, person_labels, query_persons
 from rushes.schemas.errors import ConfigurationError
@@ -36,9 +37,12 @@ class TransformersPersonDetector:
     """PersonDetector of a folder with `config.json`, `preprocessor_config.json` and weights as safetensors."""
 
     def __init__(
-        self, folder: Path, *, threads: int = 2, batch: int = 4, device: str = "cpu", least: float = SURE
+        self, folder: Path, *, threads: int = 2, batch: int = 4, device: str = "auto", least: float = SURE
     ) -> None:
-        """Reads the configuration and hashes the weights. Raises ConfigurationError where they aren't usable."""
+        """Reads the configuration and hashes the weights; `device` as `chosen_device` takes it.
+
+        Raises ConfigurationError where they aren't usable.
+        """
         self._folder = folder
         self._threads = threads
         self._batch = batch
@@ -120,7 +124,7 @@ def _load(folder: Path, threads: int, device: str) -> _Loaded:
             f"expected all weights of the person detector in {folder}, found {len(missing)} missing "
             f"({', '.join(missing[:3])}): fetch the folder anew"
         )
-    where = torch.device(device)
+    where = chosen_device(device)
     return _Loaded(model.eval().to(where), processor, where)
 
 
