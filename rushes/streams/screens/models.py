@@ -6,6 +6,7 @@ from typing import Final, Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,17 @@ STYLES: Final[dict[State, str]] = {
     "installed": "green", "unrecorded": "green", "missing": "dim", "incomplete": "yellow", "changed": "red",
 }  # fmt: skip
 
+WIDE: Final = 132
+"""Characters from which on a sentence on each model fits beside its figures."""
+
+PURPOSES: Final = {"face_detector": "find faces", "person_detector": "find people"}
+
+NOTES: Final = """\
+~ and all of the column Memory: estimated. * look at the licence's note.
++ gated: accept its licence at its publisher first.
+What a model is for, and where from: rushes models show NAME
+"""
+
 CHECKED: Final = {
     None: "not here",
     "pinned": "matches the registry's hash",
@@ -27,42 +39,45 @@ CHECKED: Final = {
 
 
 def print_models(reports: Sequence[ModelReport], presets: Sequence[PresetReport], console: Console) -> None:
-    """All models, then the presets."""
-    table = Table(box=SIMPLE_HEAD)
+    """All models, then the presets. What each is for has a column where the screen is wide enough."""
+    wide = console.width >= WIDE
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("Model", "For", "Here", "Size", "Memory", "Fits", "Licence"):
-        table.add_column(name, justify="right" if name in {"Size", "Memory"} else "left", overflow="fold")
-    table.add_column("What", overflow="fold", ratio=1)
+        table.add_column(name, justify="right" if name in {"Size", "Memory"} else "left", no_wrap=True)
+    if wide:
+        table.add_column("What", overflow="fold", ratio=1)
     for one in reports:
         table.add_row(
             shown(one.name, console, "bold"),
-            ", ".join(kind.replace("_", " ") for kind in one.kinds),
+            ", ".join(PURPOSES.get(kind, kind) for kind in one.kinds),
             Text(one.state, style=STYLES[one.state]),
             ("~" if one.size_is_estimate else "") + size(one.size_bytes),
-            "~" + size(one.memory_bytes),
+            size(one.memory_bytes),
             Text(one.fits, style="" if one.fits == "yes" else "yellow"),
-            one.licence.name + (" (gated)" if one.gated else "") + (" *" if one.licence.note else ""),
-            one.about,
+            one.licence.name + _marks(one),
+            *((one.about,) if wide else ()),
         )
     console.print(table)
-    console.print(
-        Text("~ estimated, not measured. * look at the licence's note: rushes models show NAME\n", style="dim")
-    )
-    rows = Table(box=SIMPLE_HEAD)
-    for name in ("Preset", "Ready", "Scenes", "Finds faces", "Faces", "Finds persons"):
-        rows.add_column(name, overflow="fold")
-    rows.add_column("What", overflow="fold", ratio=1)
+    console.print(Text(NOTES, style="dim"))
     for preset in presets:
-        rows.add_row(
-            Text(preset.name, style="bold"),
-            Text("yes", style="green") if preset.ready else Text(f"no: {', '.join(preset.missing)}", style="yellow"),
-            preset.scene, preset.face_detector, preset.face, preset.person_detector, preset.about,
-        )  # fmt: skip
-    console.print(rows)
+        ready = ("ready", "green") if preset.ready else (f"needs {', '.join(preset.missing)}", "yellow")
+        console.print(Text.assemble((f"{preset.name:<10}", "bold"), ready))
+        models = (
+            f"scenes {preset.scene}, faces {preset.face} found by {preset.face_detector}, persons "
+            f"{preset.person_detector}"
+        )
+        console.print(Padding(Text(f"{preset.about}\n{models}"), (0, 0, 0, 10)))
+    console.print()
     if reports:
         device = reports[0].device
         where = f"{device.name}: {size(device.total_bytes)}, {size(device.free_bytes)} free"
         console.print(shown(f"Weights lie in {folder_of(reports[0])}. Device: {where}.", console))
     console.print(Text("Get what is missing: rushes models fetch MODEL_OR_PRESET"))
+
+
+def _marks(one: ModelReport) -> str:
+    marks = ("+" if one.gated else "") + ("*" if one.licence.note else "")
+    return f" {marks}" if marks else ""
 
 
 def print_model(one: ModelReport, console: Console) -> None:

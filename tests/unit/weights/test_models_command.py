@@ -37,8 +37,17 @@ def test_the_list_names_every_model_with_state_size_fit_and_licence(rushes):
         (line,) = [line for line in text.splitlines() if line.split()[:1] == [name]]
         assert "missing" in line
         assert model.licence.name in line
-    for words in ("39 MB", "Preset", "no: sface, yunet", "rushes models fetch"):
+    for words in ("39 MB", "offline   ready", "needs sface, yunet", "rushes models fetch"):
         assert words in text
+
+
+def test_the_list_fits_a_terminal_of_80_characters(rushes, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = rushes("list").stdout
+    assert "\u2026" not in text  # nothing is cut
+    for name, model in MODELS.items():
+        (line,) = [line for line in text.splitlines() if line.split()[:1] == [name]]
+        assert model.licence.name in line
 
 
 def test_the_list_is_json_for_machines(rushes):
