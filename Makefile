@@ -42,8 +42,8 @@ check: setup  ## Format, lint, types, layers, and drift of the contract document
 	$(BIN)/lint-imports
 	$(BIN)/python -m rushes.streams.contracts --check
 
-test: setup  ## Run the tests; what is missing here is named (ARGS="-k name" to choose)
-	$(BIN)/pytest $(ARGS)
+test: setup  ## Run the tests; what is missing here is named (ARGS="-k name", or a path, to choose)
+	@scripts/test.sh $(ARGS)
 
 bench: setup  ## Run the benchmarks that every number in the README comes from
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
