@@ -31,10 +31,10 @@ in focus lie at .73 to .84, enlarged twice at .83 to .89, three times at .89 to 
 SCALE_SPREAD: Final = 0.08
 """By how much the perceived blur of a picture in focus varies over its sizes."""
 
-SHRINKS: Final = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0)
+SHRINKS: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """Factors at which the detail is looked for."""
 
-WINDOW: Final = 512
+WINDOW: Final = 384
 """Side of the window that resolution and noise are measured in, pixels: a few ms, whatever the picture's size."""
 
 FEWEST_LINES: Final = 90.0
@@ -76,10 +76,12 @@ def quality_of(grey: Grey, detail: Detail | None = None) -> FrameQuality:
 
     Without `detail`, noise and resolution are not told: scaling takes both away.
     """
-    mean = float(grey.mean())
+    counts = np.bincount(grey.ravel(), minlength=256)
+    below = np.cumsum(counts)
+    mean = float(counts @ np.arange(256) / grey.size)
     reach = MID_GREY if mean < MID_GREY else 255 - MID_GREY
-    clipped = float(np.count_nonzero((grey <= 2) | (grey >= 253)) / grey.size)
-    low, high = np.percentile(grey, (5, 95))
+    clipped = float((counts[:3].sum() + counts[253:].sum()) / grey.size)
+    low, high = np.searchsorted(below, (0.05 * grey.size, 0.95 * grey.size))
     return FrameQuality(
         sharpness=_figure(1 - perceived_blur(grey) ** BLUR_POWER),
         exposure=_figure(max(0.0, 1 - abs(mean - MID_GREY) / reach) * (1 - clipped)),
