@@ -94,6 +94,15 @@ class _Stretch:
         return sum(packet.size for packet in (*self.packets, *self.leading))
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A frame of a stretch that was decoded, by its place there; behind the last one, the next anchor's features."""
+
+    place: int
+    frame: av.VideoFrame | None
+    features: FrameFeatures
+
+
 class SelectiveReader(FilmReader):
     """As `FilmReader`, for splitting. `wanted_us`: times whose frames are decoded whatever surrounds them."""
 
@@ -238,19 +247,33 @@ class SelectiveReader(FilmReader):
             yield from self._timed(refiner.decode(stretch, following, times))
             return
         yield from self._timed(refiner.end())
-        features = [here.features, *stand_ins(here.features, _known(following.anchor.features), len(times) - 1)]
-        for number, (pts, one) in enumerate(zip(times, features, strict=True)):
-            yield from self._timed([(pts, None if number else stretch.anchor.frame)], one)
+        after = _known(following.anchor.features)
+        known = [_Looked(0, stretch.anchor.frame, here.features)]
+        if stretch.intra and may_hide_cut(here.features, after):
+            middle = self._middle(stretch, refiner, times)
+            if may_hide_cut(here.features, middle.features) or may_hide_cut(middle.features, after):
+                yield from self._timed(refiner.decode(stretch, following, times))
+                return
+            known.append(middle)
+        for one, next_one in pairwise((*known, _Looked(len(times), None, after))):
+            yield from self._timed([(times[one.place], one.frame)], one.features)
+            passed = range(one.place + 1, next_one.place)
+            for place, features in zip(passed, stand_ins(one.features, next_one.features, len(passed)), strict=True):
+                yield from self._timed([(times[place], None)], features)
+
+    def _middle(self, stretch: _Stretch, refiner: "_Refiner", times: Sequence[int]) -> "_Looked":
+        """The frame halfway through a stretch whose packets need no others."""
+        place = len(times) // 2
+        frame = refiner.decode_alone(next(packet for packet in stretch.packets if packet.pts == times[place]))
+        return _Looked(place, frame, self._read_features(frame))
 
     def _may_hide(self, stretch: _Stretch, behind: Sequence[_Stretch], times: Sequence[int]) -> bool:
         assert self._clock is not None
         following = behind[0]
         if self._is_wanted(times[0], following.anchor.pts):
             return True
-        if stretch.intra:
-            after = self._sample(following.anchor)
-            differs = may_hide_cut(self._before[-1].features, after.features)
-            return differs or len(times) > CELL_FRAMES or may_hide_transition(self._before, [after])
+        if stretch.intra:  # a cut is looked for with a frame between
+            return len(times) > CELL_FRAMES or may_hide_transition(self._before, [self._sample(following.anchor)])
         sizes = [packet.size for packet in (*stretch.packets[1:], *following.leading)]
         if may_be_new(sizes, min(stretch.packets[0].size, following.packets[0].size)):
             return True
@@ -313,6 +336,14 @@ class _Refiner:
             self._sent_pts = following.anchor.pts
             for packet in (following.packets[0], *following.leading):
                 yield from self._take(packet)
+
+    def decode_alone(self, packet: "VideoPacket") -> av.VideoFrame:
+        """The frame of a packet that needs no other, at once. None may still be to come."""
+        frames = [*_decode(self._context, packet), *_decode(self._context, None)]
+        self._context.flush_buffers()
+        if [frame.pts for frame in frames] != [packet.pts]:
+            raise NeedsAllFrames("a key frame did not decode by itself")
+        return frames[0]
 
     def end(self) -> Iterator[tuple[int, av.VideoFrame | None]]:
         """The frames still to come; the next stretch need not be a neighbour."""
