@@ -94,6 +94,26 @@ def test_fades_and_pans_are_told_as_by_exact_reading(exact, selective, tmp_path)
         assert one[2:] == pytest.approx(other[2:], abs=3), "frames before the fade were not looked at"
 
 
+def test_of_key_frames_only_one_frame_between_two_that_differ_is_looked_at_first(exact, selective, tmp_path):
+    def passing(seed: int, frames: int):
+        """Something goes to and fro so fast that every fifth frames differ by half of a cut, and hardly by more."""
+        for i in range(frames):
+            shown = scene(seed)
+            left = abs((7 * i // 2) % 240 - 120)
+            shown[30:56, left : left + 26] = 250
+            yield shown
+
+    for phase in range(5):
+        film = write_film(
+            tmp_path / f"{phase}.mov", chain(passing(1, 50 + phase), passing(2, 50)),
+            codec="mjpeg", options={"strict": "unofficial"},
+        )  # fmt: skip
+        whole, part = Read(exact, film), Read(selective, film)
+        assert part.boundaries == whole.boundaries
+        assert [start for start, *_ in part.boundaries] == [0, 50 + phase]
+        assert part.end.decoded_frames < 0.8 * part.end.frames
+
+
 @pytest.mark.parametrize("at", [27, 60, 101])
 @pytest.mark.parametrize("length", [6, 14])
 def test_a_short_shot_between_two_key_frames_that_look_alike_is_found(selective, tmp_path, at, length):
