@@ -373,3 +373,9 @@ def test_moving_to_a_waiting_item_promotes_it():
     provisional = lib.record(waiting).provisional_id
     lib.move("f1", lib.item_id("a", 0, "scene", None), provisional)
     assert lib.cluster_of(waiting) == lib.cluster_of(lib.item_id("a", 0, "scene", None)) == provisional
+
+
+@pytest.mark.parametrize("seed", [845, 884, 4036])
+def test_histories_that_once_broke_an_invariant(seed):
+    """A keyframe that itself became a sample; an undo that gave one face the place of another that people put there."""
+    test_the_invariants_of_the_state_hold.hypothesis.inner_test(seed)

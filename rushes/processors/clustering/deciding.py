@@ -13,12 +13,16 @@ from rushes.schemas.ids import ClusterId, ItemId, cluster_id, provisional_id
 
 
 def occupied(library: Library, item: Item) -> frozenset[ClusterId]:
-    """Clusters of the other items of its kind in the item's frame: none of these is the same person."""
+    """Clusters that the other items of its kind in the item's frame are in, or were put into by people and come back
+    to: none of these is the same person.
+    """
     frame = library.frames[item.frame_id]
-    others = (
-        library.items[other] for other, kind in frame.items.items() if kind == item.kind and other != item.item_id
-    )
-    return frozenset(other.cluster_id for other in others if other.cluster_id is not None)
+    taken: set[ClusterId | None] = set()
+    for other_id, kind in frame.items.items():
+        if kind == item.kind and other_id != item.item_id:
+            other = library.items[other_id]
+            taken |= {other.cluster_id, effective(library, other).pinned}
+    return frozenset(cluster for cluster in taken if cluster is not None)
 
 
 def decide(library: Library, changes: Changes, items: Sequence[Item], *, said: Decision | None = None) -> None:

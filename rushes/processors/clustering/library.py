@@ -113,8 +113,11 @@ class Library:
     def scene_of(self, frame_id: FrameId) -> ClusterId | None:
         """The scene cluster of a frame; None in noise, or without a scene item in it or the frame it goes by."""
         frame = self.frames.get(frame_id)
-        if frame is not None and frame.scene_frame_id is not None:
-            frame = self.frames.get(frame.scene_frame_id)
+        return None if frame is None else self._own_scene(frame.scene_frame_id or frame_id)
+
+    def _own_scene(self, frame_id: FrameId) -> ClusterId | None:
+        """The cluster of the scene item in a frame itself."""
+        frame = self.frames.get(frame_id)
         if frame is None:
             return None
         for item_id, kind in frame.items.items():
@@ -131,7 +134,7 @@ class Library:
     def place(self, item: Item, cluster_id: ClusterId | None, provisional_id: ClusterId | None = None) -> None:
         """Put an item into a cluster (made or revived where needed), or into noise under a provisional id."""
         self.take_out(item)
-        scene_before = self.scene_of(item.frame_id)
+        scene_before = self._own_scene(item.frame_id)
         space = self.spaces[item.kind]
         item.cluster_id = cluster_id
         if cluster_id is None:
@@ -151,9 +154,9 @@ class Library:
         space.clusters.put(cluster_id, cluster.total, cluster.age)
         self.touched[cluster_id] = None
         if item.kind == "face":
-            self._count(scene_before, cluster_id, 1)
+            self._count(self.scene_of(item.frame_id), cluster_id, 1)
         elif item.kind == "scene":
-            self._scene_moved(item.frame_id, scene_before)
+            self._own_scene_moved(item.frame_id, scene_before)
 
     def take_out(self, item: Item) -> None:
         """Out of its cluster or of noise; a cluster left empty is retired, and revived when something comes back."""
@@ -163,7 +166,7 @@ class Library:
             if item.provisional_id is not None and self.in_noise.get(item.provisional_id) == item.item_id:
                 del self.in_noise[item.provisional_id]
             return
-        scene_before = self.scene_of(item.frame_id)
+        scene_before = self._own_scene(item.frame_id)
         cluster = self.clusters[item.cluster_id]
         cluster.members.discard(item.item_id)
         cluster.total = cluster.total - item.vector64()
@@ -176,20 +179,20 @@ class Library:
         self.touched[cluster.cluster_id] = None
         item.cluster_id = None
         if item.kind == "face":
-            self._count(scene_before, cluster.cluster_id, -1)
+            self._count(self.scene_of(item.frame_id), cluster.cluster_id, -1)
         elif item.kind == "scene":
-            self._scene_moved(item.frame_id, scene_before)
+            self._own_scene_moved(item.frame_id, scene_before)
 
     def forget(self, item: Item) -> None:
         """Take an item out of the state altogether."""
         self.take_out(item)
-        scene_before = self.scene_of(item.frame_id)
+        scene_before = self._own_scene(item.frame_id)
         del self.items[item.item_id]
         frame = self.frames[item.frame_id]
         del frame.items[item.item_id]
         self.media[item.media_id].item_count -= 1
         if item.kind == "scene":
-            self._scene_moved(item.frame_id, scene_before)
+            self._own_scene_moved(item.frame_id, scene_before)
         if not frame.items:
             self.forget_frame(frame)
 
@@ -207,7 +210,7 @@ class Library:
         frame.scene_frame_id = scene_frame_id
         if scene_frame_id is not None:
             self.samples.setdefault(scene_frame_id, set()).add(frame.frame_id)
-        self._scene_moved(frame.frame_id, scene_before)
+        self._scene_moved([frame.frame_id], scene_before, self.scene_of(frame.frame_id))
 
     def _leave_scene_frame(self, frame: Frame) -> None:
         if frame.scene_frame_id is None:
@@ -234,11 +237,16 @@ class Library:
         if scene is not None:
             self.presence.setdefault(scene, Counter())[character] += by
 
-    def _scene_moved(self, frame_id: FrameId, before: ClusterId | None) -> None:
-        after = self.scene_of(frame_id)
+    def _own_scene_moved(self, frame_id: FrameId, before: ClusterId | None) -> None:
+        """For the frames that are in the scene of this one: itself, unless it goes by another, and its samples."""
+        own = [frame_id] if self.frames[frame_id].scene_frame_id is None else []
+        samples = sorted(self.samples.get(frame_id, ()))
+        self._scene_moved([*own, *samples], before, self._own_scene(frame_id))
+
+    def _scene_moved(self, frames: list[FrameId], before: ClusterId | None, after: ClusterId | None) -> None:
         if before == after:
             return
-        for moved in (frame_id, *sorted(self.samples.get(frame_id, ()))):
+        for moved in frames:
             self.moved_scenes[moved] = None
             for item_id, kind in self.frames[moved].items.items():
                 character = self.items[item_id].cluster_id
