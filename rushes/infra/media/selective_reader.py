@@ -71,6 +71,7 @@ class _Anchor:
     pts: int
     frame: av.VideoFrame | None = None
     features: FrameFeatures | None = None
+    sample: Sample | None = None
 
 
 @dataclass(slots=True)
@@ -285,7 +286,9 @@ class SelectiveReader(FilmReader):
 
     def _sample(self, anchor: _Anchor) -> Sample:
         assert self._clock is not None
-        return Sample(self._clock.ticks_us(anchor.pts), _known(anchor.features))
+        if anchor.sample is None:
+            anchor.sample = Sample(self._clock.ticks_us(anchor.pts), _known(anchor.features))
+        return anchor.sample
 
     def _is_wanted(self, from_pts: int, until_pts: int) -> bool:
         assert self._clock is not None

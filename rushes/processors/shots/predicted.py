@@ -1,7 +1,8 @@
 """Whether a boundary may lie in a stretch of film whose packets show no new picture: only a gradual one can."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -26,12 +27,29 @@ STEP_LEVELS: Final = CUT_FLOOR / 3
 """Steps of a stand-in: what people who move make of it from one frame to the next."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Sample:
-    """A frame that was looked at, at its time (µs)."""
+    """A frame that was looked at, at its time (µs). It is compared with many others, and with some again and again."""
 
     time_us: int
     features: FrameFeatures
+    _found: dict[int, bool] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def shows(self) -> tuple[bool, bool]:
+        """Whether it is plain, and whether it is black."""
+        return self.features.plain, self.features.black
+
+    @cached_property
+    def contrast(self) -> float:
+        return float(self.features.grid[0].std())
+
+    def differs_from(self, other: "Sample") -> bool:
+        """Whether another frame of the film shows another scene. Remembered by its time."""
+        found = self._found.get(other.time_us)
+        if found is None:
+            found = self._found[other.time_us] = _another_scene(self, other)
+        return found
 
 
 def may_hide_transition(before: Sequence[Sample], after: Sequence[Sample]) -> bool:
@@ -40,11 +58,11 @@ def may_hide_transition(before: Sequence[Sample], after: Sequence[Sample]) -> bo
     The last before it and the first after it are compared however far apart they are; others within 3 s, as far as no
     other two neighbours among them show another scene by themselves, for then the change is there.
     """
-    if _another_scene(before[-1].features, after[0].features):
+    if before[-1].differs_from(after[0]):
         return True
     earlier, later = list(_of_one_scene(before[::-1])), list(_of_one_scene(after))
     pairs = [(a, b) for a in earlier for b in later][1:]
-    return any(b.time_us - a.time_us <= WINDOW_US and _another_scene(a.features, b.features) for a, b in pairs)
+    return any(b.time_us - a.time_us <= WINDOW_US and a.differs_from(b) for a, b in pairs)
 
 
 def may_hide_cut(a: FrameFeatures, b: FrameFeatures) -> bool:
@@ -61,21 +79,21 @@ def may_hide_cut(a: FrameFeatures, b: FrameFeatures) -> bool:
 def _of_one_scene(samples: Sequence[Sample]) -> Iterator[Sample]:
     yield samples[0]
     for last, sample in pairwise(samples):
-        if _another_scene(last.features, sample.features):
+        if last.differs_from(sample):
             return
         yield sample
 
 
-def _another_scene(a: FrameFeatures, b: FrameFeatures) -> bool:
-    if a.plain != b.plain or a.black != b.black:
+def _another_scene(a: Sample, b: Sample) -> bool:
+    if a.shows != b.shows:
         return True
-    contrasts = sorted((float(a.grid[0].std()), float(b.grid[0].std())))
-    if contrasts[0] < FADING * contrasts[1]:
+    low, high = sorted((a.contrast, b.contrast))
+    if low < FADING * high:
         return True
-    change = change_between(a, b)
+    change = change_between(a.features, b.features)
     if change.score < MARGIN * CUT_FLOOR or change.replaced < MARGIN * CUT_SHARE:
         return False
-    return lasting_share(a, b, MARGIN * CUT_SHARE) >= MARGIN * CUT_SHARE
+    return lasting_share(a.features, b.features, MARGIN * CUT_SHARE) >= MARGIN * CUT_SHARE
 
 
 def stand_ins(a: FrameFeatures, b: FrameFeatures, count: int) -> list[FrameFeatures]:
