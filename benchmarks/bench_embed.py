@@ -243,7 +243,10 @@ def backends(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable[
             file = Path(data) / "weights/scene_mobilenet_v1.onnx"
             chosen["mobilenet (onnx)"] = lambda: open_model(f"onnx:{file}", options=options)
         chosen["vit-s/14 (random)"] = lambda: random_vit(folder / "vits", "vit-s", options)
-    return {name: opener for name, opener in chosen.items() if arguments.only in (None, name)}
+    found = {name: opener for name, opener in chosen.items() if (arguments.only or "").lower() in name}
+    if not found:
+        raise SystemExit(f"--only {arguments.only}: expected a part of {', '.join(chosen)}")
+    return found
 
 
 def main() -> None:
@@ -253,7 +256,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--only")
+    parser.add_argument("--only", help="rows whose name contains this")
     parser.add_argument("--memory", type=int)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
