@@ -115,7 +115,7 @@ def test_too_much_memory_is_a_limit_and_not_a_crash(decoder, tmp_path, name):
 def test_a_picture_that_really_needs_more_memory_than_allowed_is_a_limit(tmp_path):
     limits = DecodeLimits(memory_bytes=1 << 30)
     decoder = MediaDecoder(limits)
-    Image.fromarray(np.zeros((13_000, 13_000), np.uint8)).save(tmp_path / "large.tif", compression="tiff_lzw")
+    Image.fromarray(np.zeros((13_000, 13_000, 3), np.uint8)).save(tmp_path / "large.tif", compression="tiff_lzw")
     with pytest.raises(LimitExceeded, match="memory"):
         decoder.photo(tmp_path / "large.tif")
     decoder.close()

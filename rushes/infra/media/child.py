@@ -4,6 +4,7 @@ It limits itself before it reads a byte of anybody's file, takes jobs from its s
 its standard output. It dies with its parent: the lifeline is a pipe whose other end only the parent holds.
 """
 
+import gc
 import logging
 import os
 import resource
@@ -72,8 +73,10 @@ def serve(limits: DecodeLimits, jobs_fd: int, replies_fd: int, unlimited: tuple[
             _write_all(replies_fd, payload)
 
     send(Hello(unlimited=unlimited), b"")
+    gc.freeze()  # what was imported stays: a collection looks only at what jobs left
     while (job := _next_job(jobs_fd)) is not None:
         answer(job, limits, send)
+        gc.collect()  # frames in cycles are few objects and hundreds of megabytes: it would wait for many more
 
 
 def answer(job: Job, limits: DecodeLimits, send: Send) -> None:

@@ -32,9 +32,9 @@ EDGE_REACH_US: Final = 2 * EDGE_STEP_US
 LONG_TAKE_STEP_US: Final = 10_000_000
 """A long take gives one more frame every 10 s."""
 
-LONG_TAKE_FRAMES: Final = 3
+LONG_TAKE_FRAMES: Final = 2
 LONG_TAKE_APART_US: Final = 200_000
-"""Frames kept for each of these, and the time between them: a blink or a jolt of the camera is over after .4 s."""
+"""Frames kept for each of these, and the time between them: a blink or a jolt of the camera is over by then."""
 
 NEAR_PART: Final = 6
 """How far from its place a middle may be taken: this part of the shot, so that it stays in the middle third. Two to
@@ -66,7 +66,7 @@ class Pick(Generic[F]):
 
 
 class KeyframeReservoir(Generic[F]):
-    """Frames of one shot in order in, keyframes out; at most 41 pictures are held for a shot of a minute.
+    """Frames of one shot in order in, keyframes out; at most 36 pictures are held for a shot of a minute.
 
     `quality` of a frame kept, any scale of 0 and more; asked only of frames near a place, when the shot is over.
     """
