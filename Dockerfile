@@ -10,7 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY rushes ./rushes
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . \
     && useradd --create-home --uid 10001 rushes \
-    && install -d -o rushes -g rushes /blobs
+    && install -d -o rushes -g rushes /blobs /models
 
 USER rushes
 ENTRYPOINT ["rushes"]
