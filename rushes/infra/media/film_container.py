@@ -80,9 +80,8 @@ def film_stream(container: InputContainer, limits: DecodeLimits) -> VideoStream:
             other.discard = av.stream.Discard.all
     context.options = {"max_pixels": str(limits.pixels)}
     stream.thread_type = "AUTO"
-    context.thread_count = min(
-        (os.cpu_count() or 1) + 1, MAX_THREADS
-    )  # one more: a thread waits while its frame is read
+    # one more than there are cores: a thread waits while its frame is read
+    context.thread_count = min((os.cpu_count() or 1) + 1, MAX_THREADS)
     return stream
 
 
