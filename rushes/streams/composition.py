@@ -34,9 +34,10 @@ entries, which a shot that comes again finds or forgets."""
 if TYPE_CHECKING:
     from rushes.streams.stages.embed import EmbedStage
     from rushes.streams.stages.face_samples import FaceSamples
+    from rushes.streams.stages.split import SplitStage
 
 
-def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> Stage[Any]:
+def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> "SplitStage":
     """The stage `split`. `resend`: the transport forgets, so shots delivered to it before are sent again."""
     from rushes.infra.media.decoder import MediaDecoder
     from rushes.infra.media.fetch import Fetcher
@@ -105,6 +106,7 @@ def run_role(name: str, settings: Settings) -> NoReturn:
         match name:
             case "split":
                 stage = split_stage(settings, blobs, resend=False)
+                stage.load()  # before it takes partitions from another, as below
                 return Role(stage, (Channel.MEDIA_UPLOADED,), (MediaUploaded, MediaDeleted))
             case "embed":
                 models = vision_models(settings.models)

@@ -151,8 +151,14 @@ class GuardedConsumer(driver.Consumer):
         return sorted(self._pending.get(tp, ()))
 
     def forget_deliveries(self) -> None:
-        """All that was delivered so far is no longer ours to settle."""
+        """All that was delivered so far is no longer ours to settle, nor to commit.
+
+        What was settled behind a record that was not must go too: without that one nothing holds a later commit back.
+        """
         self._pending.clear()
+        self._acked.clear()
+        self._acked_index.clear()
+        self._gap.clear()
 
     @property
     def connected(self) -> bool:

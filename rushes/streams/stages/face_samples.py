@@ -43,6 +43,10 @@ class FaceSamples:
         self._settings = settings
         self._detecting = threading.Lock()
 
+    def load(self) -> None:
+        """Take the detector into memory now: a first film that waited for it could be cut off by a drain."""
+        self._detector.load()
+
     def shows_face(self, picture: Picture) -> bool:
         """Whether a keyframe shows a face of some size."""
         image = _small(picture, self._settings.check_pixels)

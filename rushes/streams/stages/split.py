@@ -105,6 +105,11 @@ class SplitStage(NoHooks):
         self._samples = samples
         self._threads = ThreadPoolExecutor(max(AHEAD_THREADS, decoder.workers), thread_name_prefix="split")
 
+    def load(self) -> None:
+        """Take into memory what looks for shots with faces. Raises ConfigurationError."""
+        if self._samples is not None:
+            self._samples.load()
+
     def process(self, batch: Sequence[Upload]) -> Iterator[SplitOutcome]:
         """Outcomes of the batch: photos as they are ready, then the rest in order."""
         lanes: dict[str, list[Upload]] = {}
