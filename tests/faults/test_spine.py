@@ -141,11 +141,21 @@ def unfinished(system: System, workload: Workload) -> list[str]:
     letters = {letter.letter_id for letter in system.letters()}
     if len(letters) < expected.bad_events:
         waiting.append(f"{len(letters)} letters of {expected.bad_events}")
+    if not waiting:  # a killed feedback worker's partitions come back only after its session, when all else is quiet
+        newest, _ = assignments(system)
+        waiting = [
+            f"{item}: {feedback}" for item, feedback in expected.pinned.items() if not held(newest, item, feedback)
+        ]
     return waiting
 
 
+def held(newest: dict[str, ClusterAssigned], item: str, feedback: str) -> bool:
+    """Whether the newest record of an item is pinned by that correction."""
+    return item in newest and newest[item].pinned and newest[item].cause.feedback_id == feedback
+
+
 def wait_until_settled(system: System, workload: Workload, supervisor: Supervisor) -> None:
-    """Until every media is as expected, and nothing more comes for a while."""
+    """Until every media and every correction is as expected, and nothing more comes for a while."""
     deadline = time.monotonic() + SETTLE_WITHIN_S
     waiting: list[str] = []
     while time.monotonic() < deadline:
@@ -196,7 +206,7 @@ def test_twenty_faults_lose_nothing_and_double_nothing(
     assert last == newest
 
     for item, feedback in expected.pinned.items():
-        assert (newest[item].pinned, newest[item].cause.feedback_id) == (True, feedback)
+        assert held(newest, item, feedback), newest[item]
 
     letters = system.letters()
     assert len({letter.letter_id for letter in letters}) == expected.bad_events
