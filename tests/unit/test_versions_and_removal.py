@@ -39,7 +39,7 @@ def test_after_deletion_nothing_of_any_media_is_left(seed):
     assert all(not cluster.members and not cluster.exemplars for cluster in lib.state.clusters.values())
     assert all(not cluster.total.any() for cluster in lib.state.clusters.values())
     assert all(cluster.record.status == "retired" for cluster in lib.state.clusters.values())
-    assert all(len(space.clusters) == len(space.noise) == 0 for space in lib.state.spaces.values())
+    assert all(len(space.rules.clusters) == len(space.rules.noise) == 0 for space in lib.state.spaces.values())
 
 
 def test_a_person_in_the_new_picture_is_not_kept_from_their_character_by_the_old_picture():

@@ -7,9 +7,11 @@ from rushes.processors.clustering.corrections import carry_out_waiting, refuse_w
 from rushes.processors.clustering.deciding import decide
 from rushes.processors.clustering.human import live
 from rushes.processors.clustering.items import Changes, Frame, Item, MediaState, Refusal
-from rushes.processors.clustering.library import Library, Why
+from rushes.processors.clustering.library import Library
+from rushes.processors.clustering.policies import space
 from rushes.processors.clustering.registry import match_boxes, same_picture
 from rushes.processors.clustering.settling import restore
+from rushes.processors.clustering.why import Why
 from rushes.schemas.errors import ModelMismatch
 from rushes.schemas.event import KINDS
 from rushes.schemas.ids import FrameId, ItemId, MediaId, ModelId, ShotId, item_id_of_version
@@ -224,7 +226,7 @@ def _resolve(library: Library, changes: Changes, arrival: _Arrival, group: KindI
         return []
     try:
         for dim in sorted({candidate.vector.dim for candidate in candidates}):
-            library.space(group.kind, ModelId(group.model_id), dim, weak=group.weak)
+            space(library, group.kind, ModelId(group.model_id), dim, weak=group.weak)
     except ModelMismatch as error:
         media.failures.append(f"{error.code}: {error}")
         changes.refusals[arrival.entry.entry_id] = Refusal(arrival.entry, error.code, str(error))
@@ -263,7 +265,7 @@ def _register(library: Library, arrival: _Arrival, group: KindItems, candidate: 
         media_version=media.version,
         box=candidate.box,
         quality=candidate.quality,
-        may_found=candidate.quality >= library.policy.poor_quality and not embedded_frame.flags,
+        may_found=not embedded_frame.flags and library.spaces[group.kind].rules.may_found(candidate.quality),
         weak=group.weak,
         model_id=ModelId(group.model_id),
         vector=decode_vector(candidate.vector).astype("<f2"),

@@ -18,9 +18,6 @@ from rushes.schemas.errors import InvalidEvent
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import ClusterId
 
-NEAREST: Final = 3
-"""How many near clusters an assignment names."""
-
 TIE: Final = 1e-13
 """Preference for the older of two clusters in the matching, per place: far below any difference of exact scores
 that comes from the vectors themselves (float16 steps), far above float64's own resolution near 1."""

@@ -9,7 +9,8 @@ from typing import assert_never
 from rushes.processors.clustering import arrivals, corrections
 from rushes.processors.clustering.finding import half_a_frame_us
 from rushes.processors.clustering.items import Changes, Frame, Item, MediaState
-from rushes.processors.clustering.library import POLICY, Library
+from rushes.processors.clustering.library import Library
+from rushes.processors.clustering.policies import change_policy
 from rushes.schemas.decisions import Cause
 from rushes.schemas.errors import InvalidEvent
 from rushes.schemas.ids import FrameId, ItemId, MediaId
@@ -65,7 +66,7 @@ def _dispatch(library: Library, changes: Changes, entry: LogEntry) -> None:
         case FeedbackSubmitted():
             corrections.submit(library, changes, entry)
         case PolicyChanged():
-            _change_policy(library, entry)
+            change_policy(library, entry.policy, entry.parameters)
         case EntrySkipped():
             arrivals.passed_over(library, changes, entry)
         case ConsolidationRequested() | ProfileImported():
@@ -117,9 +118,3 @@ def _again(library: Library, changes: Changes, item: Item) -> None:
         record = library.clusters[item.cluster_id].record
         if record is not None:
             changes.clusters[item.cluster_id] = record
-
-
-def _change_policy(library: Library, entry: PolicyChanged) -> None:
-    if entry.policy != POLICY:
-        raise InvalidEvent(f"this version has the policy `{POLICY}`, found `{entry.policy}`")
-    library.policy = library.policy.with_parameters(entry.parameters)

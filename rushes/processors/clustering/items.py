@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rushes.processors.clustering.scoring import Gallery, Vec16, Vec64
+from rushes.processors.clustering.rules import Rules
+from rushes.processors.clustering.scoring import Vec16, Vec64
 from rushes.processors.clustering.timeline import Timeline
 from rushes.schemas.decisions import ClusterAssigned, ClusterChanged
 from rushes.schemas.event import ItemKind
@@ -132,8 +133,7 @@ class SpaceState:
     model_id: ModelId
     weak: bool
     dim: int
-    clusters: Gallery
-    noise: Gallery
+    rules: Rules
 
 
 @dataclass(slots=True)

@@ -1,14 +1,12 @@
 """A library's state and its elementary changes: who is in which cluster, and the records that tell of it."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Final
 
 import numpy as np
 
-from rushes.processors.clustering.fixed import NEAREST, FixedPolicy
 from rushes.processors.clustering.items import (
     Changes,
     Cluster,
@@ -18,29 +16,20 @@ from rushes.processors.clustering.items import (
     MediaState,
     SpaceState,
 )
-from rushes.processors.clustering.scoring import Gallery, Score
+from rushes.processors.clustering.policy import Policy
+from rushes.processors.clustering.scoring import Score
 from rushes.processors.clustering.waiting import Waiting
-from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Decision, Neighbour, Presence, Thresholds
-from rushes.schemas.errors import ModelMismatch
+from rushes.processors.clustering.why import Why
+from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Neighbour, Presence
 from rushes.schemas.event import ItemKind
-from rushes.schemas.ids import ClusterId, EventId, FrameId, Generation, ItemId, LibraryId, MediaId, ModelId
+from rushes.schemas.ids import ClusterId, EventId, FrameId, Generation, ItemId, LibraryId, MediaId
 from rushes.schemas.revision import Revision
 
 EXEMPLARS: Final = 5
 """Members named on a cluster's record, best quality first: enough for a contact sheet's row."""
 
-POLICY: Final = "fixed"
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """What a decision was based on, for its record."""
-
-    decision: Decision
-    similarity: float | None = None
-    margin: float | None = None
-    scores: Sequence[Score] = ()
-    thresholds: Thresholds | None = None
+NEAREST: Final = 3
+"""How many near clusters an assignment names."""
 
 
 @dataclass(slots=True)
@@ -54,7 +43,7 @@ class Library:
 
     library_id: LibraryId
     generation: Generation
-    policy: FixedPolicy = field(default_factory=FixedPolicy)
+    policy: Policy = field(default_factory=Policy)
     n: int = 0
     k: int = 0
     cause: Cause | None = None
@@ -94,20 +83,6 @@ class Library:
         """Id of the entry at hand."""
         return EventId(self.entry_cause().entry_id)
 
-    def space(self, kind: ItemKind, model_id: ModelId, dim: int, *, weak: bool) -> SpaceState:
-        """The space of a kind; the first model seen founds it. Raises ModelMismatch for another model or dim."""
-        state = self.spaces.get(kind)
-        if state is None:
-            state = SpaceState(kind, model_id, weak, dim, Gallery(dim), Gallery(dim))
-            self.spaces[kind] = state
-        if state.model_id != model_id or state.dim != dim:
-            raise ModelMismatch(
-                f"library {self.library_id} compares {kind} vectors of {state.model_id} ({state.dim} dimensions) in "
-                f"generation {self.generation}, found {model_id} ({dim}): embed with the library's model, or build a "
-                "new generation"
-            )
-        return state
-
     # -- membership
 
     def scene_of(self, frame_id: FrameId) -> ClusterId | None:
@@ -141,7 +116,7 @@ class Library:
             assert provisional_id is not None, "an item in noise waits under a provisional id"
             item.provisional_id = provisional_id
             self.in_noise[provisional_id] = item.item_id
-            space.noise.put(item.item_id, item.vector64(), item.age)
+            space.rules.wait(item)
             return
         item.provisional_id = None
         cluster = self.clusters.get(cluster_id)
@@ -151,7 +126,7 @@ class Library:
         cluster.total = cluster.total + item.vector64()
         cluster.members.add(item.item_id)
         self._keep_exemplar(cluster, item)
-        space.clusters.put(cluster_id, cluster.total, cluster.age)
+        space.rules.join(item, cluster)
         self.touched[cluster_id] = None
         if item.kind == "face":
             self._count(self.scene_of(item.frame_id), cluster_id, 1)
@@ -162,7 +137,7 @@ class Library:
         """Out of its cluster or of noise; a cluster left empty is retired, and revived when something comes back."""
         space = self.spaces[item.kind]
         if item.cluster_id is None:
-            space.noise.remove(item.item_id)
+            space.rules.leave(item, None)
             if item.provisional_id is not None and self.in_noise.get(item.provisional_id) == item.item_id:
                 del self.in_noise[item.provisional_id]
             return
@@ -172,10 +147,7 @@ class Library:
         cluster.total = cluster.total - item.vector64()
         if item.item_id in cluster.exemplars:
             cluster.exemplars = nsmallest(EXEMPLARS, cluster.members, key=self._exemplar_order)
-        if cluster.members:
-            space.clusters.put(cluster.cluster_id, cluster.total, cluster.age)
-        else:
-            space.clusters.remove(cluster.cluster_id)
+        space.rules.leave(item, cluster)
         self.touched[cluster.cluster_id] = None
         item.cluster_id = None
         if item.kind == "face":
@@ -271,7 +243,7 @@ class Library:
             margin=why.margin,
             nearest=tuple(self._neighbour(score) for score in why.scores[:NEAREST]),
             thresholds=why.thresholds,
-            policy=POLICY,
+            policy=self.spaces[item.kind].rules.policy,
             pinned=pinned,
             model_id=item.model_id,
             weak=item.weak,

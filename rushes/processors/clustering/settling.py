@@ -3,7 +3,8 @@
 from rushes.processors.clustering.deciding import decide, occupied, promote
 from rushes.processors.clustering.human import WORD, effective, mates, newer_than
 from rushes.processors.clustering.items import Changes, FeedbackState, HumanDecision, Item
-from rushes.processors.clustering.library import Library, Why
+from rushes.processors.clustering.library import Library
+from rushes.processors.clustering.why import Why
 from rushes.schemas.decisions import Decision
 from rushes.schemas.errors import InvalidFeedback
 from rushes.schemas.event import ItemKind
@@ -77,7 +78,7 @@ def release(library: Library, changes: Changes, item: Item, word: Decision) -> N
     """
     said = effective(library, item)
     previous = item.cluster_id
-    scores = library.spaces[item.kind].clusters.scores(item.vector64(), 2.0, 3)
+    scores = library.spaces[item.kind].rules.nearest(item)
     target = said.pinned
     if target is None and word != "undone" and previous is not None and previous not in said.rejected:
         target = previous

@@ -1,0 +1,124 @@
+"""The rules of the policy `fixed` for one kind: the cosine to clusters' normalised means against set thresholds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rushes.processors.clustering.deciding import occupied, promote
+from rushes.processors.clustering.fixed import FixedPolicy, Probe, Verdict, decide_frame
+from rushes.processors.clustering.human import effective
+from rushes.processors.clustering.items import Changes, Cluster, Item
+from rushes.processors.clustering.library import NEAREST, Library
+from rushes.processors.clustering.scoring import Gallery, Score
+from rushes.processors.clustering.why import Why
+from rushes.schemas.decisions import Decision, Thresholds
+from rushes.schemas.event import ItemKind
+from rushes.schemas.ids import ClusterId, ItemId, cluster_id, provisional_id
+
+ABOVE_ALL: Final = 2.0
+"""Above every cosine: asks for the nearest alone."""
+
+
+class FixedRules:
+    """Clusters and waiting items of a kind as galleries; nothing is looked at again, but for promotions."""
+
+    policy: Final = "fixed"
+
+    def __init__(self, thresholds: FixedPolicy, kind: ItemKind, dim: int, *, weak: bool) -> None:
+        self._fixed = thresholds
+        self._thresholds = thresholds.thresholds(kind, weak=weak)
+        self._kind = kind
+        self.clusters = Gallery(dim)
+        self.noise = Gallery(dim)
+
+    def may_found(self, quality: float) -> bool:
+        return quality >= self._fixed.poor_quality
+
+    def wait(self, item: Item) -> None:
+        self.noise.put(item.item_id, item.vector64(), item.age)
+
+    def join(self, item: Item, cluster: Cluster) -> None:  # noqa: ARG002 - the sum counts it
+        self.clusters.put(cluster.cluster_id, cluster.total, cluster.age)
+
+    def leave(self, item: Item, cluster: Cluster | None) -> None:
+        if cluster is None:
+            self.noise.remove(item.item_id)
+        elif cluster.members:
+            self.clusters.put(cluster.cluster_id, cluster.total, cluster.age)
+        else:
+            self.clusters.remove(cluster.cluster_id)
+
+    def nearest(self, item: Item) -> list[Score]:
+        return self.clusters.scores(item.vector64(), ABOVE_ALL, NEAREST)
+
+    def decide(self, library: Library, changes: Changes, items: Sequence[Item], said: Decision | None) -> None:
+        """All at once: no two of them join the same cluster."""
+        thresholds = self._thresholds
+        near = thresholds.join if thresholds.join_in_scene is None else thresholds.join_in_scene
+        in_scene = library.in_scene(library.scene_of(items[0].frame_id)) if self._kind == "face" else frozenset()
+        probes = []
+        for item in items:
+            forbidden = effective(library, item).rejected | occupied(library, item)
+            scores = self.clusters.scores(item.vector64(), min(near, thresholds.join), NEAREST)
+            probes.append(Probe(scores, frozenset(forbidden), in_scene, item.may_found))
+        for item, probe, verdict in zip(items, probes, decide_frame(probes, thresholds), strict=True):
+            self._carry_out(library, changes, item, _Case(probe.scores, verdict, thresholds, said))
+
+    def _carry_out(self, library: Library, changes: Changes, item: Item, case: "_Case") -> None:
+        verdict, thresholds, said = case.verdict, case.thresholds, case.said
+        previous = ClusterId(item.record.cluster_id) if item.record and item.record.cluster_id else None
+        target: ClusterId | None = None
+        partner: Item | None = None
+        word: Decision = verdict.decision
+        similarity, margin = verdict.similarity, verdict.margin
+        match verdict.decision:
+            case "joined":
+                target = verdict.cluster
+            case "founded":
+                target = cluster_id(library.library_id, item.kind, item.item_id, library.entry_id())
+            case "noise":
+                found = self._partner(library, item)
+                if found is not None:
+                    partner, similarity = found
+                    target, margin, word = partner.provisional_id, None, "promoted"
+        if target is None:
+            waiting = provisional_id(library.library_id, item.kind, item.item_id, library.entry_id())
+            library.place(item, None, waiting)
+        else:
+            if partner is not None:
+                promote(library, changes, partner, similarity, thresholds)
+            library.place(item, target)
+        if said is None:
+            item.machine_cluster_id = item.cluster_id
+        why = Why(said or word, similarity, margin, case.scores, thresholds)
+        library.tell(changes, item, why, previous, pinned=False)
+
+    def _partner(self, library: Library, item: Item) -> tuple[Item, float] | None:
+        """The noise item that this one is sure to belong with: both good, not of one frame, neither told apart."""
+        if not item.may_found:
+            return None
+        rejected = effective(library, item).rejected
+        join = self._thresholds.join
+        for score in self.noise.scores(item.vector64(), join, 1):
+            if score.similarity < join:
+                return None
+            other = library.items[ItemId(score.key)]
+            if (
+                other.item_id != item.item_id
+                and other.may_found
+                and other.frame_id != item.frame_id
+                and other.provisional_id not in rejected
+                and not effective(library, other).rejected & {item.provisional_id}
+            ):
+                return other, score.similarity
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is known of an item when its verdict is carried out."""
+
+    scores: Sequence[Score]
+    verdict: Verdict
+    thresholds: Thresholds
+    said: Decision | None

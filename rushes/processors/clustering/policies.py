@@ -1,0 +1,53 @@
+"""The rules that a library's policy makes for each kind, and a change of the policy."""
+
+from collections.abc import Mapping
+
+from rushes.processors.clustering.fixed import FixedPolicy
+from rushes.processors.clustering.fixed_rules import FixedRules
+from rushes.processors.clustering.items import SpaceState
+from rushes.processors.clustering.library import Library
+from rushes.processors.clustering.policy import Policy
+from rushes.processors.clustering.rules import Rules
+from rushes.schemas.errors import InvalidEvent, ModelMismatch
+from rushes.schemas.event import ItemKind
+from rushes.schemas.ids import ModelId
+
+
+def space(library: Library, kind: ItemKind, model_id: ModelId, dim: int, *, weak: bool) -> SpaceState:
+    """The space of a kind; the first model seen founds it. Raises ModelMismatch for another model or dim."""
+    state = library.spaces.get(kind)
+    if state is None:
+        state = SpaceState(kind, model_id, weak, dim, rules_for(library.policy, kind, dim, weak=weak))
+        library.spaces[kind] = state
+    if state.model_id != model_id or state.dim != dim:
+        raise ModelMismatch(
+            f"library {library.library_id} compares {kind} vectors of {state.model_id} ({state.dim} dimensions) in "
+            f"generation {library.generation}, found {model_id} ({dim}): embed with the library's model, or build a "
+            "new generation"
+        )
+    return state
+
+
+def rules_for(policy: Policy, kind: ItemKind, dim: int, *, weak: bool) -> Rules:
+    """Rules of a kind of which nothing is known yet."""
+    return FixedRules(FixedPolicy().with_parameters(policy.parameters), kind, dim, weak=weak)
+
+
+def change_policy(library: Library, name: str, parameters: Mapping[str, float]) -> None:
+    """From here on the library decides so; who is where stays, and is what the new rules begin with.
+
+    Raises InvalidEvent for a policy or parameters that are not known.
+    """
+    if name != "fixed":
+        raise InvalidEvent(f"this version has the policy `fixed`, found `{name}`")
+    policy = Policy("fixed", {**library.policy.parameters, **parameters})
+    FixedPolicy().with_parameters(policy.parameters)
+    library.policy = policy
+    for state in library.spaces.values():
+        state.rules = rules_for(policy, state.kind, state.dim, weak=state.weak)
+    for item in sorted(library.items.values(), key=lambda one: one.age):
+        rules = library.spaces[item.kind].rules
+        if item.cluster_id is None:
+            rules.wait(item)
+        else:
+            rules.join(item, library.clusters[item.cluster_id])
