@@ -18,9 +18,9 @@ from rushes.processors.identity.calibration import COLD, Calibration, calibrate
 from rushes.processors.identity.linkage import agglomerate, cut, products
 from rushes.processors.identity.neighbourhoods import Rows, Unit, rows
 from rushes.processors.identity.partition import Partition
-from rushes.processors.identity.planning import UNIT_COST, Move, carry_out, explain, settle
+from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle
 
-Work = Generator[int, None, list[Move]]
+Work = Generator[int, None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Consolidator:
         self._since = 0
         self._calibrated_at = 0
         self._touched: dict[int, None] = {}
+        self._moved: Touched = {}
         self._work: Work | None = None
         self._facts = 0
         self._requested = False
@@ -87,9 +88,7 @@ class Consolidator:
         return self._requested or self._since >= min(max(least, schedule.growth * size), schedule.most_new)
 
     def step(self, operations: int) -> list[Move]:
-        """Work for about this many elements touched (1e6 take a millisecond or two). Returns the moves of a plan that
-        was carried out.
-        """
+        """Work for about this many elements touched (1e6 take a millisecond or two). Returns what moved meanwhile."""
         if not self.due():
             return []
         left = operations
@@ -98,16 +97,15 @@ class Consolidator:
             self._work = None
         if self._work is None:
             self._begin()
-        while left > 0:
-            assert self._work is not None, "begun above"
+        while left > 0 and self._work is not None:
             try:
                 left -= next(self._work)
-            except StopIteration as done:
+            except StopIteration:
                 self._work = None
-                moves: list[Move] = done.value
-                self.revised += len(moves)
-                return moves
-        return []
+        moves = explain(self.partition, self._moved, self.calibration.join)
+        self._moved.clear()
+        self.revised += len(moves)
+        return moves
 
     def _begin(self) -> None:
         self._requested = False
@@ -123,7 +121,7 @@ class Consolidator:
         yield len(partition) * UNIT_COST // 10
         units = _good_units(partition, partition.items())
         if len(units) < 2:
-            return []
+            return
         facts = rows(partition, units)
         yield len(units) * UNIT_COST
         gram = yield from products(facts.sums, facts.weights)
@@ -132,22 +130,22 @@ class Consolidator:
             yield from self._calibrate(units)
         threshold = self.calibration.join
         grouping = cut(merges, len(facts.groups), threshold)
-        touched = yield from carry_out(partition, _collect(facts, grouping), threshold)
-        touched += yield from self._late([item for item in partition.items() if not partition.entry(item).good])
-        return explain(partition, touched, threshold)
+        yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
+        yield from self._late([item for item in partition.items() if not partition.entry(item).good])
 
-    def _late(self, items: list[int]) -> Generator[int, None, list[tuple[int, int | None]]]:
+    def _late(self, items: list[int]) -> Work:
         """Poor items are decided anew, once the good ones are where they belong; they bridge nothing."""
-        partition, touched = self.partition, []
+        partition = self.partition
         for item in items:
+            if item not in partition:
+                continue
             unit = partition.facts.unit(item)
             if any(partition.entry(each).good for each in unit) or unit[0] != item:
                 continue
-            touched += [(each, partition.cluster_of(each)) for each in unit]
+            note(partition, unit, self._moved)
             partition.place(unit, None)
             settle(partition, unit, self.calibration.join)
             yield UNIT_COST
-        return touched
 
     def _calibrate(self, units: list[Unit]) -> Generator[int, None, None]:
         """Choose the threshold anew on these units' items."""
@@ -176,7 +174,6 @@ class Consolidator:
             if abs(self.calibration.join - before) > 0.01:
                 self._touched = dict.fromkeys(partition.items())
         threshold = self.calibration.join
-        touched: list[tuple[int, int | None]] = []
         seen: set[int] = set()
         waiting, self._touched = self._touched, {}
         for item in waiting:
@@ -192,11 +189,8 @@ class Consolidator:
             gram = yield from products(facts.sums, facts.weights)
             merges = yield from agglomerate(gram, facts.weights, facts.apart, threshold)
             grouping = cut(merges, len(facts.groups), threshold)
-            touched += yield from carry_out(partition, _collect(facts, grouping), threshold)
-        touched += yield from self._late(
-            [item for item in waiting if item in partition and not partition.entry(item).good]
-        )
-        return explain(partition, touched, threshold)
+            yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
+        yield from self._late([item for item in waiting if item in partition and not partition.entry(item).good])
 
     def _around(self, item: int, threshold: float) -> list[Unit]:
         """An item's cluster (or itself) with the clusters and waiting items that might exchange members with it."""

@@ -13,6 +13,9 @@ from rushes.processors.identity.partition import Partition
 Revised = Literal["merged", "split", "promoted", "moved", "noise"]
 Unit = tuple[int, ...]
 
+Touched = dict[int, int | None]
+"""Items that were moved, and the cluster each was in before."""
+
 UNIT_COST: Final = 20_000
 """Elements touched that moving an item takes as long as (some 20 us)."""
 
@@ -55,30 +58,38 @@ def inherit(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[int 
 
 
 def carry_out(
-    partition: Partition, groups: Sequence[Sequence[Unit]], threshold: float
-) -> Generator[int, None, list[tuple[int, int | None]]]:
-    """Make the partition agree with the groups, unit by unit. Gives (item, previous cluster) of each that was touched.
+    partition: Partition, groups: Sequence[Sequence[Unit]], threshold: float, touched: Touched
+) -> Generator[int, None, None]:
+    """Make the partition agree with the groups, unit by unit; what is touched is noted.
 
     A unit that another fact keeps out of its group's cluster waits for the others to move, then goes where it best may.
     """
     blocked: list[tuple[Unit, int | None]] = []
-    touched: list[tuple[int, int | None]] = []
-    for unit, target in _goals(partition, groups):
-        touched += [(item, partition.cluster_of(item)) for item in unit]
+    for planned, target in _goals(partition, groups):
+        unit = partition.facts.unit(planned[0])  # it may have grown since the plan was made
+        note(partition, unit, touched)
         if target is not None and target in partition.unit_forbidden(unit):
             blocked.append((unit, target))
         else:
             partition.place(unit, target)
         yield UNIT_COST * len(unit)
-    for unit, _ in blocked:
+    for planned, _ in blocked:
+        unit = partition.facts.unit(planned[0])
+        note(partition, unit, touched)
         partition.place(unit, None)
-    for unit, target in blocked:
+    for planned, target in blocked:
+        unit = partition.facts.unit(planned[0])
         if target is None or target in partition.unit_forbidden(unit):
             settle(partition, unit, threshold)
         else:
             partition.place(unit, target)
         yield UNIT_COST * len(unit)
-    return touched
+
+
+def note(partition: Partition, unit: Unit, touched: Touched) -> None:
+    """Remember where items were before they are moved."""
+    for item in unit:
+        touched.setdefault(item, partition.cluster_of(item))
 
 
 def _goals(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[tuple[Unit, int | None]]:
@@ -107,10 +118,10 @@ def settle(partition: Partition, unit: Unit, threshold: float) -> None:
             return
 
 
-def explain(partition: Partition, touched: Sequence[tuple[int, int | None]], threshold: float) -> list[Move]:
+def explain(partition: Partition, touched: Touched, threshold: float) -> list[Move]:
     """The moves among what was touched, with scores and nearest clusters as they now are."""
     moves = []
-    for item, previous in touched:
+    for item, previous in touched.items():
         cluster = partition.cluster_of(item)
         if cluster == previous:
             continue

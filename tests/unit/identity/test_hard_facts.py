@@ -62,7 +62,7 @@ def one(clusterer, kind, first, second, made):
 
 
 @given(calls=CALLS, seed=st.integers(0, 20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_no_sequence_of_calls_breaks_a_fact(calls, seed):
     made = identities(seed, [5, 4, 3, 2], spread=0.9)
     clusterer = Clusterer(64)
