@@ -3,7 +3,7 @@
 Without options: the table of the labelled sets (RUSHES_TEST_DATA), every reference beside the product, worst and mean
 of the arrival orders. With --suite: some 380 variations of the sets and of synthetic material, by family and half;
 choose on `--half dev`, report both. A run that was stopped goes on where it was (--out keeps one JSON line for each
-variation). --policy takes `calibrated`, `fixed`, a reference (`best-cut`, `neighbours`, `greedy-oracle`, `fixed-rule`),
+variation). --policy takes `calibrated`, a reference (`best-cut`, `neighbours`, `greedy-oracle`, `fixed-rule`),
 or `module:function` of an engine of your own (`rushes.processors.evaluation.running.Engine`).
 """
 
@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 from environment import describe
 
+from rushes.processors.evaluation.driving import calibrated
 from rushes.processors.evaluation.embedders import LabelledSet, separation
 from rushes.processors.evaluation.informed import informed_cut_f1
 from rushes.processors.evaluation.material import Material
@@ -76,11 +77,13 @@ def labelled_sets() -> list[LabelledSet]:
 
 @cache
 def engine(policy: str) -> Engine:
+    if policy == "calibrated":
+        return calibrated()
     if policy in RULES:
         return RULES[policy]
     module, colon, function = policy.partition(":")
     if not colon:
-        raise SystemExit(f"expected a policy of {', '.join(RULES)}, or module:function; found {policy}")
+        raise SystemExit(f"expected a policy of calibrated, {', '.join(RULES)}, or module:function; found {policy}")
     found: Engine = getattr(importlib.import_module(module), function)
     return found
 
@@ -180,7 +183,7 @@ def suite_table(found: Sequence[Row]) -> None:
         all_sane = _mean(sane, lambda r: r.regret)
         everything = _mean(chosen, lambda r: r.regret)
         print(f"      all sane {all_sane:+.4f}, all {everything:+.4f}; ms an item {_mean(chosen, _ms):.2f}")
-        for family in INFORMED:
+        for family in dict.fromkeys(row.family for row in told):
             gain = -_mean([row for row in told if row.family == family], lambda r: r.regret)
             print(f"      {family}: {gain:+.3f} over the best cut (goal +{GAIN})")
 
@@ -233,7 +236,7 @@ def main() -> None:
     parser.add_argument("--suite", action="store_true", help="the robustness suite instead of the labelled sets")
     parser.add_argument("--half", choices=("dev", "held", "both"), default="dev", help="of the suite (default: dev)")
     parser.add_argument("--orders", type=int, default=20, help="arrival orders (default: 20)")
-    parser.add_argument("--policy", default="best-cut")
+    parser.add_argument("--policy", default="calibrated")
     parser.add_argument("--family", action="append", help="only this family; may be repeated")
     parser.add_argument("--name", help="only variations whose name holds this")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
