@@ -233,7 +233,7 @@ class Vision:
         places = [
             (index, face)
             for index, detections in enumerate(found)
-            for face in detections.faces
+            for face in detections.found
             if len(set(face.landmarks)) > 1
         ]
         second = second_scores(self.detector, [Find(pictures[index].image, face) for index, face in places])
@@ -261,7 +261,7 @@ class Vision:
         crops = [
             crop
             for index, detections in enumerate(found)
-            for crop in person_crops(index, pictures[index].image, detections.persons)
+            for crop in person_crops(index, pictures[index].image, detections.found)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
         rows = _crop_rows(self.persons.embedder, self.persons.pooled, pictures, crops)
