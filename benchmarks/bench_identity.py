@@ -3,7 +3,7 @@
 Without options: the table of the labelled sets (RUSHES_TEST_DATA), every reference beside the product, worst and mean
 of the arrival orders. With --suite: some 380 variations of the sets and of synthetic material, by family and half;
 choose on `--half dev`, report both. A run that was stopped goes on where it was (--out keeps one JSON line for each
-variation). --policy takes `calibrated`, a reference (`best-cut`, `neighbours`, `greedy-oracle`, `fixed-rule`),
+variation). --policy takes `calibrated`, `fixed`, a reference (`best-cut`, `neighbours`, `greedy-oracle`),
 or `module:function` of an engine of your own (`rushes.processors.evaluation.running.Engine`).
 """
 

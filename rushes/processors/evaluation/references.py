@@ -19,9 +19,6 @@ NEIGHBOUR_DISTANCE: Final = 0.5
 NEIGHBOURS: Final = 3
 """Neighbours looked at, the item itself among them, and needed to found: Immich's default (`minFaces`)."""
 
-FIXED_JOIN: Final = 0.85
-FIXED_FOUND: Final = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -126,77 +123,37 @@ def greedy_oracle(vectors: Vectors, order: Labels, truth: Labels) -> Cut:
     return max(cuts, key=lambda cut: cut.f1)
 
 
-def fixed_rule(vectors: Vectors, order: Labels) -> Labels:
-    """The plain rule with its thresholds set by hand: an item joins the cluster with the nearest normalised mean from
-    cosine .85 on; below .5 to all it founds; else it waits in noise, and two that wait at .85 or more found together.
-    """
-    n = len(vectors)
-    sums = np.zeros(vectors.shape, np.float64)
-    labels = np.full(n, NOISE, np.int64)
-    clusters = 0
-    waiting: list[int] = []
-    for item in order.tolist():
-        probe = vectors[item].astype(np.float64)
-        lengths = np.linalg.norm(sums[:clusters], axis=1)
-        scores = sums[:clusters] @ probe / np.maximum(lengths, 1e-12)
-        if clusters and scores.max() >= FIXED_JOIN:
-            labels[item] = int(scores.argmax())
-        elif not clusters or scores.max() < FIXED_FOUND:
-            labels[item], clusters = clusters, clusters + 1
-        else:
-            near = vectors[waiting].astype(np.float64) @ probe
-            if waiting and near.max() >= FIXED_JOIN:
-                partner = waiting.pop(int(near.argmax()))
-                labels[[partner, item]], clusters = clusters, clusters + 1
-                sums[clusters - 1] += vectors[partner]
-            else:
-                waiting.append(item)
-                continue
-        sums[labels[item]] += probe
-    return labels
-
-
 def neighbour_rule(vectors: Vectors, order: Labels, distance: float = NEIGHBOUR_DISTANCE) -> Labels:
     """The usual incremental rule of photo libraries (Immich, `handleRecognizeFaces`): an item takes the cluster of its
     nearest neighbour within the distance that has one. One with three neighbours (itself among them) may found. Others
     are put off to the end and tried once more; what is alone then stays in noise.
     """
-    labels = np.full(len(vectors), NOISE, np.int64)
+    rows = vectors[order]
+    cluster_of = np.full(len(order), NOISE, np.int64)  # by place in the order
     clusters = 0
     put_off: list[int] = []
-    seen: list[int] = []
-    for item in order.tolist():
-        seen.append(item)
-        cluster = _nearest_cluster(vectors, seen, labels, item, distance)
-        if cluster is None:
-            put_off.append(item)
+    for place in range(len(order)):
+        near = rows[: place + 1] @ rows[place]
+        if int((near >= 1.0 - distance - 1e-6).sum()) < NEIGHBOURS:
+            put_off.append(place)
             continue
-        labels[item] = clusters if cluster == NOISE else cluster
-        clusters += cluster == NOISE
-    for item in put_off:
-        cluster = _nearest_cluster(vectors, seen, labels, item, distance)
-        if cluster == NOISE:
-            cluster, clusters = clusters, clusters + 1
-        if cluster is None:
-            cluster = _any_cluster(vectors, seen, labels, item, distance)
-        labels[item] = cluster
+        cluster_of[place] = _nearest_cluster(near, cluster_of[:place], distance)
+        if cluster_of[place] == NOISE:
+            cluster_of[place], clusters = clusters, clusters + 1
+    for place in put_off:
+        near = rows @ rows[place]
+        cluster_of[place] = _nearest_cluster(near, cluster_of, distance)
+        if cluster_of[place] == NOISE and int((near >= 1.0 - distance - 1e-6).sum()) >= NEIGHBOURS:
+            cluster_of[place], clusters = clusters, clusters + 1
+    labels = np.empty(len(order), np.int64)
+    labels[order] = cluster_of
     return labels
 
 
-def _nearest_cluster(vectors: Vectors, seen: list[int], labels: Labels, item: int, distance: float) -> int | None:
-    """The cluster of the nearest neighbour that has one; NOISE where none has and the item may found; None where it has
-    too few neighbours.
-    """
-    near = vectors[seen] @ vectors[item]
-    if int((near >= 1.0 - distance - 1e-6).sum()) < NEIGHBOURS:
-        return None
-    return _any_cluster(vectors, seen, labels, item, distance)
-
-
-def _any_cluster(vectors: Vectors, seen: list[int], labels: Labels, item: int, distance: float) -> int:
-    known = np.array([other for other in seen if labels[other] >= 0 and other != item], np.int64)
+def _nearest_cluster(near: NDArray[np.float32], cluster_of: Labels, distance: float) -> int:
+    """The cluster of the nearest item that has one, NOISE where none within the distance has."""
+    known = np.flatnonzero(cluster_of >= 0)
     if not known.size:
         return NOISE
-    near = vectors[known] @ vectors[item]
-    best = int(near.argmax())
-    return int(labels[known[best]]) if near[best] >= 1.0 - distance else NOISE
+    best = known[int(near[known].argmax())]
+    return int(cluster_of[best]) if near[best] >= 1.0 - distance else NOISE

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 
 from rushes.processors.evaluation.material import Ints, Material
-from rushes.processors.evaluation.references import Vectors, best_cut, fixed_rule, greedy_oracle, neighbour_rule
+from rushes.processors.evaluation.plain import fixed
+from rushes.processors.evaluation.references import Vectors, best_cut, greedy_oracle, neighbour_rule
 from rushes.processors.evaluation.running import Clustered, Engine
 
 
@@ -33,7 +34,7 @@ def cut_in_hindsight(material: Material, _order: Sequence[Ints]) -> Clustered:
 
 
 RULES: Final[dict[str, Engine]] = {
-    "fixed-rule": _online(fixed_rule),
+    "fixed": fixed,
     "neighbours": _online(neighbour_rule),
     "greedy-oracle": greedy_in_hindsight,
     "best-cut": cut_in_hindsight,

@@ -10,7 +10,7 @@ from rushes.processors.evaluation.informed import informed_cut_f1
 from rushes.processors.evaluation.layouts import labelled
 from rushes.processors.evaluation.material import Material
 from rushes.processors.evaluation.metrics import bcubed
-from rushes.processors.evaluation.references import best_cut, fixed_rule, greedy, greedy_oracle, neighbour_rule
+from rushes.processors.evaluation.references import best_cut, greedy, greedy_oracle, neighbour_rule
 
 
 def some(seed, noise=0.5, sizes=(4, 3, 3, 2, 1, 1)):
@@ -73,11 +73,6 @@ def test_greedy_with_hindsight_is_never_worse_than_any_threshold_it_may_choose()
 
 def rows(*angles):
     return np.array([[np.cos(a), np.sin(a)] for a in np.radians(angles)], np.float32)
-
-
-def test_the_plain_rule_founds_waits_joins_and_promotes():
-    # 0 founds; 90 degrees off founds; 45 degrees off both (.71) waits; its double promotes it; the last joins
-    assert fixed_rule(rows(0, 90, 45, 46, 3), np.arange(5)).tolist() == [0, 1, 2, 2, 0]
 
 
 def test_the_neighbour_rule_founds_with_three_and_drifts_along_a_chain():
