@@ -63,7 +63,7 @@ class _Probe:
         self.threshold = threshold
         self.unit = partition.facts.unit(item)
         total, weight = partition.unit_sum(self.unit)
-        self.nearest = partition.scores(total, NEAREST, threshold, weight)
+        self.nearest = partition.scores(total, NEAREST, threshold, weight, arriving=True)
         forbidden = partition.unit_forbidden(self.unit)
         self.options: dict[Place, float] = {
             (False, cluster): score
@@ -73,7 +73,7 @@ class _Probe:
         if any(partition.entry(each).good for each in self.unit):
             facts = partition.facts
             apart = facts.apart(self.unit) | set(self.unit)
-            for other, score in partition.noise_scores(total, 0, threshold, weight):
+            for other, score in partition.noise_scores(total, 0, threshold, weight, self.unit, arriving=True):
                 partner = facts.unit(other)
                 if apart.isdisjoint(partner) and facts.unit_pin(other) is None:
                     self.options.setdefault((True, partner[0]), score)

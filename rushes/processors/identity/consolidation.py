@@ -203,10 +203,10 @@ class Consolidator:
             total, weight = partition.clusters.total(cluster), partition.clusters.weight(cluster)
             items = sorted(partition.members(cluster))
         low = threshold - schedule.margin * (1 - threshold)
-        for near, _ in partition.scores(total, 0, low, weight):
-            if near != cluster and len(items) + len(partition.members(near)) <= schedule.most_units:
+        for near, _ in partition.scores(total, 0, low, weight, () if cluster is None else (cluster,)):
+            if len(items) + len(partition.members(near)) <= schedule.most_units:
                 items += sorted(partition.members(near))
-        for other, _ in partition.noise_scores(total, 0, low, weight):
+        for other, _ in partition.noise_scores(total, 0, low, weight, (item,)):
             if len(items) < schedule.most_units:
                 items.append(other)
         return _good_units(partition, items)

@@ -4,7 +4,7 @@ A cluster's row is the exact sum of its items' grid vectors, weighted; an item i
 noise gallery if it may found. Items and clusters are integers; a smaller cluster is an older one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -215,13 +215,33 @@ class Partition:
         """Take a rejection back."""
         self.facts.unreject(item, cluster)
 
-    def scores(self, vector: Vec64, top: int, at_least: float, weight: float = 1.0) -> list[Scored]:
-        """Clusters by average linkage to a sum of grid vectors, best first, ties to the older."""
-        return self.clusters.scores(vector, weight, at_least, top)
+    def scores(
+        self,
+        vector: Vec64,
+        top: int,
+        at_least: float,
+        weight: float = 1.0,
+        but: Collection[int] = (),
+        *,
+        arriving: bool = False,
+    ) -> list[Scored]:
+        """Clusters by average linkage to a sum of grid vectors, best first, ties to the older. `but`: not compared
+        with; `arriving`: the search may learn from it (see `Gallery.scores`).
+        """
+        return self.clusters.scores(vector, weight, at_least, top, but, arriving=arriving)
 
-    def noise_scores(self, vector: Vec64, top: int, at_least: float, weight: float = 1.0) -> list[Scored]:
+    def noise_scores(
+        self,
+        vector: Vec64,
+        top: int,
+        at_least: float,
+        weight: float = 1.0,
+        but: Collection[int] = (),
+        *,
+        arriving: bool = False,
+    ) -> list[Scored]:
         """Waiting items that may found, likewise."""
-        return self.noise.scores(vector, weight, at_least, top)
+        return self.noise.scores(vector, weight, at_least, top, but, arriving=arriving)
 
     def unit_sum(self, items: Sequence[int]) -> tuple[Vec64, float]:
         """Weighted sum in grid steps, and its weight."""
