@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.gallery.shortlist import Probes, Shortlist
-from rushes.processors.identity.grid import STEPS, Vec64, linkage
+from rushes.processors.identity.grid import EXACT, STEPS, Vec64, linkage
 
 FIRST_ROWS: Final = 64
 
@@ -122,8 +122,13 @@ class Gallery:
 
     def decide(self, keys: NDArray[np.int64], probe: Vec64, weight: float, at_least: float, top: int) -> list[Scored]:
         """The exact scores of these rows, as `scores` gives them."""
+        rows = np.fromiter((self._row[key] for key in keys.tolist()), np.intp, len(keys))
+        weights = self._weights[rows] * weight
+        quickly = (self._sums[rows] @ probe) / (weights * (PARTS * STEPS * STEPS))
+        exact = (weights <= EXACT) & (self._weights[rows] < LARGE)
         found = [
-            (key, linkage(self._total(key, self._row[key]), probe, self.weight(key), weight)) for key in keys.tolist()
+            (key, score if sure else self.score(key, probe, weight))
+            for key, score, sure in zip(keys.tolist(), quickly.tolist(), exact.tolist(), strict=True)
         ]
         found.sort(key=lambda scored: (-scored[1], scored[0]))
         sure = sum(score >= at_least for _, score in found)

@@ -1,8 +1,9 @@
 """Unit vectors in fixed point, such that similarities are the same whatever BLAS, batch or order computed them.
 
-A component is a multiple of 2**-14 and a weight one of 2**-4, so a product of two weighted sums is a multiple of 2**-36,
-and a float64 sum of such products is exact, hence independent of the order of summation, while it stays below 2**17. The step is that of float16 near
-.06, the size of a component in 256 dimensions; scores move by 3e-5 (one standard deviation, 512 dimensions).
+A component is a multiple of 2**-14 and a weight one of 2**-4, so a product of two weighted sums is a multiple of
+2**-36, and a float64 sum of such products is exact, hence independent of the order of summation, while it stays below
+2**17. The step is that of float16 near .06, the size of a component in 256 dimensions; scores move by 3e-5 (one
+standard deviation, 512 dimensions).
 """
 
 import math
