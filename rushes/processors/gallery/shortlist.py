@@ -39,8 +39,8 @@ class Sizes:
 
 
 class Shortlist:
-    """Rows of length 1 or less by integer key. What it gives holds every row that may be within reach, among the rows
-    looked at: all of a small gallery; of a large one what `Rule` says.
+    """Rows of length 1 or less by integer key, counted up from 0. What it gives holds every row that may be within
+    reach, among the rows looked at: all of a small gallery; of a large one what `Rule` says.
     """
 
     def __init__(self, dim: int, sizes: Sizes | None = None) -> None:
@@ -54,6 +54,8 @@ class Shortlist:
         self.epoch = 0
         """Settlements of the lists so far."""
         self._gone: set[int] = set()
+        self._stale: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        """By key: rows in the lists that are no longer what they say. Keys count up from 0."""
 
     @property
     def bytes(self) -> int:
@@ -64,18 +66,19 @@ class Shortlist:
         """Insert or replace a row of length 1 or less, (d,)."""
         self.recent.put(key, in_steps(row))
         self._gone.discard(key)
-        self._count()
+        self._count(key)
 
     def drop(self, key: int) -> None:
         """Take a row out; none there is fine."""
         self.recent.drop(key)
         if key in self.lists:
             self._gone.add(key)
-        self._count()
+        self._count(key)
 
-    def stale(self, key: int) -> bool:
-        """Whether a row in the lists is no longer what it says."""
-        return key in self.recent or key in self._gone
+    def current(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which rows in the lists are still what they say."""
+        current: NDArray[np.bool_] = ~self._stale[keys]
+        return current
 
     def probe(
         self, probes: Vec64, at_least: float, top: int, but: Sequence[Collection[int]] = (), *, audited: bool = False
@@ -89,13 +92,18 @@ class Shortlist:
         wanted = Wanted(np.float32(at_least * SQUARE), top, margin)
         return Probes(self, in_steps(probes), wanted, but or [()] * len(probes), audited=audited)
 
-    def _count(self) -> None:
+    def _count(self, key: int) -> None:
+        """Take note that a row changed; settle the lists when it is time."""
+        if key >= len(self._stale):
+            self._stale = np.concatenate([self._stale, np.zeros(key + 1, np.bool_)])
+        self._stale[key] = True
         if len(self.recent) + len(self._gone) < (self.sizes.epoch if self.lists.count else self.sizes.flat_rows):
             return
         self.lists.change({**dict.fromkeys(sorted(self._gone)), **self.recent.all()})
         self.lists.settle()
         self.recent = Recent(self.dim)
         self._gone.clear()
+        self._stale[:] = False
         self.epoch += 1
         if self.audits is None:
             self.audits = Audits(self.sizes.window)
@@ -171,5 +179,5 @@ class Probes:
         if search.audited(number):
             assert self._gallery.audits is not None, "there are lists"
             self._gallery.audits.note(search.maxima(number)[self._orders[number]])
-        current = np.array([not self._gallery.stale(key) for key in found.keys.tolist()], np.bool_)
+        current = self._gallery.current(found.keys)
         return Found(found.keys[current], found.scores[current], found.best)

@@ -56,7 +56,7 @@ class Audits:
         self.rule: Rule | None = None
         self._seen = np.zeros((window, RUNGS), np.float32)
         """Best scores within the first 1, 2, 4 ... lists; the last is the best of all."""
-        self._count = 0
+        self.count = 0
         self._every = 1
 
     def chosen(self, probes: Steps32) -> NDArray[np.bool_]:
@@ -70,16 +70,16 @@ class Audits:
         best_so_far = np.maximum.accumulate(maxima)
         places = np.minimum(2 ** np.arange(RUNGS), len(maxima)) - 1
         places[-1] = len(maxima) - 1
-        self._seen[self._count % len(self._seen)] = best_so_far[places]
-        self._count += 1
+        self._seen[self.count % len(self._seen)] = best_so_far[places]
+        self.count += 1
 
     def settle(self, rows: int, lists: int) -> None:
         """Make the rule anew, for a gallery of so many rows and lists."""
         self._every = min(max(rows // SPARSE, 1), SPARSEST)
         window = len(self._seen)
-        if self._count < window:
+        if self.count < window:
             return
-        seen = np.roll(self._seen, -(self._count % window), axis=0)
+        seen = np.roll(self._seen, -(self.count % window), axis=0)
         older = seen[: window // 2]
         rungs = [rung for rung in range(RUNGS - 1) if 2**rung < lists]
         pairs = [(first, last) for last in [*rungs, RUNGS - 1] for first in rungs if first <= last] or [(0, RUNGS - 1)]

@@ -51,6 +51,11 @@ class Gallery:
         """Memory of rows and sums."""
         return self._near.bytes + self._sums.nbytes + self._weights.nbytes
 
+    @property
+    def audits(self) -> int:
+        """Probes that the search has learnt from; 0 in a small gallery."""
+        return self._near.audits.count if self._near.audits is not None else 0
+
     def add(self, key: int, vector: NDArray[np.int16], weight: float) -> None:
         """Weigh a grid vector into a row (negative weight takes it out); a row of no weight left is gone. Weights are
         multiples of 1/16.
