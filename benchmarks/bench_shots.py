@@ -52,8 +52,8 @@ def decode_and_detect(film: Path) -> int:
     with av.open(str(film)) as container:
         container.streams.video[0].thread_type = "AUTO"
         frames = 0
-        for frame in container.decode(video=0):
-            detector.push(features(frame), frames * 40_000)
+        for _, seen in features.in_batches(container.decode(video=0), lambda frame: frame):
+            detector.push(seen, frames * 40_000)
             frames += 1
     return frames
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from rushes.processors.detection import Detections
-from rushes.processors.faces.detector import DetectedFace
+from rushes.processors.faces.detector import DetectedFace, Detections
 from rushes.processors.faces.second_look import SIDE, UPRIGHT
 
 

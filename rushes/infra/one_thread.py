@@ -9,9 +9,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from rushes.processors.detection import Detections
 from rushes.processors.embedding.protocol import Image
-from rushes.processors.faces.detector import DetectedFace, FaceDetector
+from rushes.processors.faces.detector import Detections, FaceDetector
 
 
 class InOneThread:
@@ -38,10 +37,10 @@ class InOneThread:
     def unload(self) -> None:
         self._thread.submit(self._unload).result()
 
-    def detect(self, images: Sequence[Image]) -> list[Detections[DetectedFace]]:
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
         return self._thread.submit(self._detect, images).result()
 
-    def _detect(self, images: Sequence[Image]) -> list[Detections[DetectedFace]]:
+    def _detect(self, images: Sequence[Image]) -> list[Detections]:
         self._load()
         return self._detector.detect(images)
 

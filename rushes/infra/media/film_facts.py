@@ -58,7 +58,9 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
 
 def displayed_size(frame: av.VideoFrame, aspect: Fraction) -> tuple[int, int]:
     """Width and height with square pixels, before rotation; the side that grows is stretched, none is shrunk."""
-    if aspect >= 1:
+    if aspect == 1:  # nearly always, and fractions take 30 times as long
+        return frame.width, frame.height
+    if aspect > 1:
         return max(1, round(frame.width * aspect)), frame.height
     return frame.width, max(1, round(frame.height / aspect))
 

@@ -29,9 +29,10 @@ from rushes.infra.media.messages import (
     ShotFound,
 )
 from rushes.infra.media.seen_frames import SeenFrame, all_seen
-from rushes.infra.media.selective_reader import NeedsAllFrames, SelectiveReader
+from rushes.infra.media.selective_reader import SelectiveReader
 from rushes.infra.media.sniff import is_animated, kind_of
 from rushes.infra.media.strangers import refuse_strangers
+from rushes.infra.media.stretches import NeedsAllFrames
 from rushes.infra.settings import DecodeLimits
 from rushes.processors.shots.detector import Boundary, ShotDetector, Verdict
 from rushes.processors.shots.keyframes import Candidate, KeyframeReservoir, Pick

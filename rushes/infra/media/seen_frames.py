@@ -20,7 +20,6 @@ class SeenFrame:
 
 
 def all_seen(frames: Iterable[TimedFrame]) -> Iterator[SeenFrame]:
-    """Frames that were all decoded, with their features."""
-    features = FeatureReader()
-    for timed in frames:
-        yield SeenFrame(timed.time_us, timed.frame, features(timed.frame))
+    """Frames that were all decoded, with their features; each comes some frames after it was decoded."""
+    for timed, features in FeatureReader().in_batches(frames, lambda timed: timed.frame):
+        yield SeenFrame(timed.time_us, timed.frame, features)

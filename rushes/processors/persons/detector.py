@@ -1,14 +1,13 @@
-"""Persons as a detector finds them, and how those of the DETR kind tell them."""
+"""What finds persons in pictures, whatever model stands behind it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.detection import Detector
-from rushes.processors.embedding.protocol import Embedder, RegionEmbedder
+from rushes.processors.embedding.protocol import Embedder, Image, RegionEmbedder
 from rushes.processors.overlap import best_apart
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import Box, ModelId
@@ -32,7 +31,34 @@ class DetectedPerson:
     score: float
 
 
-PersonDetector = Detector[DetectedPerson]
+@dataclass(frozen=True, slots=True)
+class PersonDetections:
+    """What was found in one picture, best first; or why nothing can be said of it."""
+
+    persons: tuple[DetectedPerson, ...] = ()
+    error: str | None = None
+
+
+class PersonDetector(Protocol):
+    """Pictures of any sizes in, persons out."""
+
+    @property
+    def detector_id(self) -> str:
+        """`family/weights hash/version`, the version with all that changes what is found."""
+        ...
+
+    @property
+    def batch(self) -> int: ...
+
+    def load(self) -> None:
+        """Take the model into memory; again does nothing. Raises ConfigurationError where it can't be used."""
+        ...
+
+    def unload(self) -> None: ...
+
+    def detect(self, images: Sequence[Image]) -> list[PersonDetections]:
+        """One per picture, in the same order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

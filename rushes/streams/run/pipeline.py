@@ -135,10 +135,8 @@ class Pipeline:
                 await worker.start()
                 await loading
                 await self._until_done(worker, engine, owner, media, stop)
-                if stop.is_set():
-                    await worker.leave(ASKED_LEAVE_S)
-                while await self._decide_fresh(owner):
-                    pass  # what is in the journal shows in the results, also where somebody asked to stop
+                while not stop.is_set() and await self._decide_fresh(owner):
+                    pass
             finally:
                 if stop.is_set():
                     await worker.leave(ASKED_LEAVE_S)

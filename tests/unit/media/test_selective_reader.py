@@ -9,6 +9,7 @@ import pytest
 from rushes.infra.media.decoder import MediaDecoder, Picture
 from rushes.infra.media.messages import FilmEnded, FilmOpened, ShotFound
 from rushes.infra.media.selective_reader import SelectiveReader
+from rushes.infra.media.stretches import AnchorDecoder
 from rushes.infra.settings import DecodeLimits
 from tests.making_media import fade, pan, scene, still, write_film
 
@@ -160,6 +161,40 @@ def test_resumed_at_any_shot_it_finds_the_same(selective, tmp_path, name, codec,
         assert resumed.end == whole.end
         behind = [p.figures for p in whole.pictures if p.figures.frame_index >= shot.end_frame]
         assert [p.figures for p in resumed.pictures] == behind
+
+
+def montage_then_take():
+    """Cuts every .8 s, then nothing but a long take."""
+    return takes(*[20] * 30, 500)
+
+
+@pytest.mark.parametrize(("name", "codec", "options"), CODECS)
+def test_what_is_nearly_all_to_be_decoded_is_read_as_a_whole_and_what_follows_is_not(
+    exact, selective, tmp_path, name, codec, options
+):
+    film = write_film(tmp_path / name, montage_then_take(), codec=codec, gop=25, options=options)
+    whole, part = Read(exact, film), Read(selective, film)
+    assert part.boundaries == whole.boundaries
+    assert [start for start, *_ in whole.boundaries] == [*range(0, 601, 20)]
+    assert part.end.decoded_frames < 0.85 * 1100
+    for number in range(0, len(part.shots) - 1, 4):
+        resumed = Read(selective, film, resume=part.shots[number].resume)
+        assert resumed.shots == part.shots[number + 1 :]
+        assert resumed.end == part.end
+
+
+def test_key_frames_are_decoded_twice_only_where_that_saves_others(tmp_path, monkeypatch):
+    sent: list[float] = []
+    send = AnchorDecoder.send
+    monkeypatch.setattr(
+        AnchorDecoder, "send", lambda self, one: (sent.append(one.anchor.time_us / 1e6), send(self, one))
+    )
+    film = write_film(tmp_path / "film.mp4", montage_then_take(), gop=25)
+    reader = SelectiveReader(str(film), DecodeLimits(), recognised=True, alive=lambda: None)
+    assert len(list(reader.seen())) == 1100
+    assert sent == sorted(set(sent))
+    assert [at for at in sent if 10 < at < 24] == [], "the montage goes on to 24 s"
+    assert len([at for at in sent if at >= 36]) == 8, "one a second of the take to 44 s"
 
 
 def test_wanted_times_are_decoded_wherever_they_lie(selective, tmp_path):

@@ -22,6 +22,7 @@ from rushes.processors.shots.motion import MotionMeter
 from tests.making_media import Picture, fade, pan, scene, still
 
 FRAME_US = 40_000
+GRIDS = ((LUMA_ROWS, LUMA_COLUMNS), (CHROMA_ROWS, CHROMA_COLUMNS), (CHROMA_ROWS, CHROMA_COLUMNS))
 
 
 def look(picture: Picture) -> FrameFeatures:
@@ -31,8 +32,11 @@ def look(picture: Picture) -> FrameFeatures:
     luma = (rgb @ [0.299, 0.587, 0.114]).astype(np.uint8)
     u = np.clip(128 + 0.5 * (rgb[..., 2] - luma), 0, 255).astype(np.uint8)
     v = np.clip(128 + 0.5 * (rgb[..., 0] - luma), 0, 255).astype(np.uint8)
-    small = PlaneSampler(height, width, CHROMA_ROWS, CHROMA_COLUMNS)
-    return features_of(PlaneSampler(height, width, LUMA_ROWS, LUMA_COLUMNS)(luma), small(u), small(v))
+    planes = [np.empty((1, rows, columns), np.uint8) for rows, columns in GRIDS]
+    for plane, out in zip((luma, u, v), planes, strict=True):
+        PlaneSampler(height, width, *out.shape[1:])(plane, out[0])
+    (features,) = features_of(*planes)
+    return features
 
 
 def detect(frames: list[FrameFeatures], *, first: int = 0, frame_us: int = FRAME_US) -> dict[int, Boundary]:
@@ -183,11 +187,29 @@ def test_change_is_symmetric_and_nothing_for_the_same_frame():
     assert change_between(a, a).score == 0
 
 
+def test_features_are_block_means_and_a_histogram_whatever_frames_come_along():
+    rng = np.random.default_rng(4)
+    planes = [rng.integers(0, 256, (5, rows, columns), dtype=np.uint8) for rows, columns in GRIDS]
+    together = features_of(*planes)
+    for number, one in enumerate(together):
+        for channel, plane in enumerate(planes):
+            blocks = [
+                [block.mean() for block in np.split(line, 32, axis=1)] for line in np.split(plane[number], 18, axis=0)
+            ]
+            assert one.grid[channel] == pytest.approx(np.array(blocks), abs=1e-3)
+        counts = np.histogram(planes[0][number, ::2, ::2], bins=32, range=(0, 256))[0]
+        assert one.histogram == pytest.approx(counts / 3600, abs=1e-6)
+        (alone,) = features_of(*(plane[number : number + 1] for plane in planes))
+        assert np.array_equal(alone.grid, one.grid)
+        assert np.array_equal(alone.histogram, one.histogram)
+
+
 @pytest.mark.parametrize("size", [(16, 16), (37, 51), (90, 160), (179, 321), (1080, 1920), (4096, 300)])
 def test_any_size_of_plane_is_sampled_all_over(size):
     height, width = size
     plane = np.add.outer(np.arange(height), np.arange(width)).astype(np.uint16)
-    sampled = PlaneSampler(height, width, LUMA_ROWS, LUMA_COLUMNS)(plane)
+    sampled = np.empty((LUMA_ROWS, LUMA_COLUMNS), np.uint16)
+    PlaneSampler(height, width, LUMA_ROWS, LUMA_COLUMNS)(plane, sampled)
     assert sampled.shape == (LUMA_ROWS, LUMA_COLUMNS)
     assert sampled.min() <= 0.04 * (height + width)
     assert sampled.max() >= 0.9 * (height + width - 2)

@@ -1,1 +1,0 @@
-"""How good a clustering is: metrics, references, a simulated corrector, and material to measure on."""
