@@ -63,7 +63,7 @@ def speed(data: Path) -> dict[str, object]:
                 between = time.perf_counter()
                 together = detector.detect(theirs)
                 ended = time.perf_counter()
-                found = (sum(0 if b is None else len(b) for b in alone), sum(len(d.faces) for d in together))
+                found = (sum(0 if b is None else len(b) for b in alone), sum(len(d.found) for d in together))
                 if number:
                     ratios.append((between - begun) / (ended - between))
                     rates.append(len(theirs) / (ended - between))
@@ -100,12 +100,12 @@ def false_finds(data: Path) -> dict[str, object]:
         rows[name] = (len(finds), second_scores(detector, finds).count(0.0))
 
     none = pictures_without_people(data)
-    look("false: pictures without people", [Find(p, f) for p in none for f in detector.detect([p])[0].faces])
+    look("false: pictures without people", [Find(p, f) for p in none for f in detector.detect([p])[0].found])
     wearer, below = [], []
     for film in sorted((data / "videos/asl").glob("*.mkv")):
         for _, picture in frames(film, {*range(0, 500, 10)}):
             finds = sorted(
-                (Find(picture, f) for f in detector.detect([picture])[0].faces), key=lambda one: one.face.box[1]
+                (Find(picture, f) for f in detector.detect([picture])[0].found), key=lambda one: one.face.box[1]
             )
             wearer += finds[:1]
             below += finds[1:]
@@ -132,7 +132,7 @@ def find(detector: MtcnnDetector, probe: Probe) -> Find | None:
     """The person's face in the probe, where it is found."""
     x, y = probe.middle
     faces = [
-        f for f in detector.detect([probe.picture])[0].faces if f.box[0] <= x <= f.box[2] and f.box[1] <= y <= f.box[3]
+        f for f in detector.detect([probe.picture])[0].found if f.box[0] <= x <= f.box[2] and f.box[1] <= y <= f.box[3]
     ]
     return Find(probe.picture, faces[0]) if faces else None
 

@@ -56,12 +56,12 @@ def look(film: Path, models: VisionModels) -> list[Looked]:
             (detections,) = models.detector.detect([image])
             crops = [
                 aligned_face(image, face.landmarks, models.face.template, models.face.crop_size)
-                for face in detections.faces
+                for face in detections.found
             ]
             rows = models.face.embed(crops) if crops else np.zeros((0, 1), np.float32)
             sightings = [
                 Sighting(face.box, row.astype(np.float64) / np.linalg.norm(row))
-                for face, row in zip(detections.faces, rows, strict=True)
+                for face, row in zip(detections.found, rows, strict=True)
             ]
             looks = perceptual_hash(frame.to_ndarray(format="gray"))
             found.append(Looked(index, SightedFrame(time_us, sightings, looks)))

@@ -58,7 +58,7 @@ def clean_probes(data: Path, detector: MtcnnDetector) -> list[Probe]:
     probes = []
     for film, wanted, people in films:
         for index, picture in frames(film, wanted):
-            found = [face for face in detector.detect([picture])[0].faces if face.score > CLEAR]
+            found = [face for face in detector.detect([picture])[0].found if face.score > CLEAR]
             if len(people) == 1:  # the skull on a sweater is below its wearer
                 found = sorted(found, key=lambda face: face.box[1])[:1]
             if len(found) == len(people):

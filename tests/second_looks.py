@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from rushes.processors.faces.detector import DetectedFace, Detections
+from rushes.processors.detection import Detections
+from rushes.processors.faces.detector import DetectedFace
 from rushes.processors.faces.second_look import SIDE, UPRIGHT
 
 

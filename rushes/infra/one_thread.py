@@ -9,8 +9,9 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from rushes.processors.detection import Detections
 from rushes.processors.embedding.protocol import Image
-from rushes.processors.faces.detector import Detections, FaceDetector
+from rushes.processors.faces.detector import DetectedFace, FaceDetector
 
 
 class InOneThread:
@@ -37,10 +38,10 @@ class InOneThread:
     def unload(self) -> None:
         self._thread.submit(self._unload).result()
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image]) -> list[Detections[DetectedFace]]:
         return self._thread.submit(self._detect, images).result()
 
-    def _detect(self, images: Sequence[Image]) -> list[Detections]:
+    def _detect(self, images: Sequence[Image]) -> list[Detections[DetectedFace]]:
         self._load()
         return self._detector.detect(images)
 

@@ -54,7 +54,12 @@ class Clip(Part):
 
     uri: str
     in_us: TimeUs
-    out_us: TimeUs
+    out_us: TimeUs = Field(description="Exclusive.")
+    origin_pts: int | None = Field(
+        default=None,
+        description="Timestamp of the film's first presented frame, where time 0 is, in units of `media.time_base`;"
+        " null where times are only found by decoding from the film's start.",
+    )
 
 
 class TransitionSpan(Part):

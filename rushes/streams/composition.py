@@ -11,6 +11,7 @@ from rushes.infra.library_log.port import LibraryLog
 from rushes.infra.models import VisionModels, face_detector, vision_models
 from rushes.infra.settings import Settings
 from rushes.infra.store.port import ItemStore
+from rushes.processors.embedding.protocol import ClipEmbedder
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.feedback import FeedbackGiven
@@ -32,6 +33,7 @@ EMBED_IN_FLIGHT: Final = 32
 entries, which a shot that comes again finds or forgets."""
 
 if TYPE_CHECKING:
+    from rushes.infra.media.clips import ClipReader
     from rushes.streams.stages.embed import EmbedStage
     from rushes.streams.stages.face_samples import FaceSamples
     from rushes.streams.stages.split import SplitStage
@@ -62,14 +64,25 @@ def _face_samples(settings: Settings) -> "FaceSamples | None":
     return FaceSamples(detector, FilmSampler(settings.decode), settings.samples)
 
 
-def embed_stage(models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) -> "EmbedStage":
+def _clips(settings: Settings, models: VisionModels) -> "ClipReader | None":
+    """What reads shots from their films, for a scene model that sees motion; None for all others."""
+    from rushes.infra.media.clips import ClipReader
+    from rushes.infra.media.fetch import Fetcher
+    from rushes.infra.media.sampler import FilmSampler
+
+    if not isinstance(models.scene, ClipEmbedder):
+        return None
+    return ClipReader(Fetcher(settings.sources, settings.decode), FilmSampler(settings.decode))
+
+
+def embed_stage(settings: Settings, models: VisionModels, blobs: BlobStore, cached: EmbeddingCache) -> "EmbedStage":
     """The stage `embed`."""
     from rushes.streams.stages.embed import EmbedStage
 
     return EmbedStage(
         blobs=blobs, cache=cached, scene=models.scene, detector=models.detector, face=models.face,
         decode_threads=os.cpu_count() or 1,
-        persons=models.persons, pool_regions=models.pool_regions,
+        persons=models.persons, pool_regions=models.pool_regions, clips=_clips(settings, models),
     )  # fmt: skip
 
 
@@ -113,7 +126,7 @@ def run_role(name: str, settings: Settings) -> NoReturn:
                 surroundings.metrics.set_models(models.ids(), {one.kind: one.wanted for one in models.fallbacks})
                 cached = open_cache(settings.redis)
                 surroundings.metrics.watch_cache(lambda: cached.counts)
-                embedding = embed_stage(models, blobs, cached)
+                embedding = embed_stage(settings, models, blobs, cached)
                 embedding.load()  # what can't be loaded ends the worker before it takes partitions from another
                 return embed_role(settings, embedding)
             case "feedback":

@@ -14,11 +14,12 @@ from rushes.infra.blobs.removal import mark_removed
 from rushes.infra.cache.redis import RedisCache
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.library import Library
+from rushes.processors.detection import Detections
 from rushes.processors.embedding.face_descriptor import FaceDescriptor
 from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
 from rushes.processors.embedding.protocol import FACE_TEMPLATE, Facts
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
-from rushes.processors.faces.detector import DetectedFace, Detections
+from rushes.processors.faces.detector import DetectedFace
 from rushes.processors.faces.mtcnn import MtcnnDetector
 from rushes.schemas import ids
 from rushes.schemas.channels import Channel
@@ -71,7 +72,7 @@ class ListedFaces:
     def unload(self) -> None:
         pass
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+    def detect(self, images: Sequence[np.ndarray]) -> list[Detections[DetectedFace]]:
         self.pictures += len(images)
         listed = Detections(tuple(face_in(box) for box in self.boxes))
         return [confirmed() if is_second_look(image) else listed for image in images]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import skimage.data
 
+from rushes.processors.detection import Detections
 from rushes.processors.embedding.face_descriptor import FaceDescriptor
 from rushes.processors.embedding.protocol import FACE_TEMPLATE
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
-from rushes.processors.faces.detector import DetectedFace, Detections
+from rushes.processors.faces.detector import DetectedFace
 from rushes.schemas.envelope import encode
 from rushes.schemas.event import MAX_EVENT_BYTES
 from rushes.schemas.ids import ModelId
@@ -39,7 +40,7 @@ class FacesByFrame:
     def unload(self) -> None:
         pass
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+    def detect(self, images: Sequence[np.ndarray]) -> list[Detections[DetectedFace]]:
         return [confirmed() if is_second_look(image) else self._listed(image) for image in images]
 
     def _listed(self, image: np.ndarray) -> Detections:

@@ -136,13 +136,13 @@ def test_opencvs_yunet_and_onnxruntimes_find_the_same(yunet):
             YunetDetector(yunet).detect([picture]),
         )
         assert theirs.error is None
-        total += len(theirs.faces)
-        boxes = np.array([face.box for face in ours.faces])
-        for face in theirs.faces:
+        total += len(theirs.found)
+        boxes = np.array([face.box for face in ours.found])
+        for face in theirs.found:
             best = int(ious(np.array([face.box]), boxes)[0].argmax())
-            assert np.allclose(ours.faces[best].box, face.box, atol=5e-3)
-            assert np.allclose(ours.faces[best].landmarks, face.landmarks, atol=5e-3)
-            assert ours.faces[best].score == pytest.approx(face.score, abs=1e-2)
+            assert np.allclose(ours.found[best].box, face.box, atol=5e-3)
+            assert np.allclose(ours.found[best].landmarks, face.landmarks, atol=5e-3)
+            assert ours.found[best].score == pytest.approx(face.score, abs=1e-2)
     assert total > 5
 
 
@@ -152,10 +152,10 @@ def test_a_net_of_a_fixed_size_sees_the_picture_on_a_board(tmp_path, yunet):
     file.write_bytes(tiny_yunet(size=(128, 160)))
     picture = np.ascontiguousarray(skimage.data.astronaut()[100:228, 100:260])
     (fixed,), (free,) = (OnnxFaceDetector(f, threads=1).detect([picture]) for f in (file, yunet))
-    assert fixed.faces
-    assert np.allclose([f.box for f in fixed.faces], [f.box for f in free.faces], atol=1e-5)
+    assert fixed.found
+    assert np.allclose([f.box for f in fixed.found], [f.box for f in free.found], atol=1e-5)
     tall = cv2.resize(picture, (320, 512))
-    assert all(0 <= value <= 1 for face in OnnxFaceDetector(file).detect([tall])[0].faces for value in face.box)
+    assert all(0 <= value <= 1 for face in OnnxFaceDetector(file).detect([tall])[0].found for value in face.box)
 
 
 def test_a_file_that_is_no_face_detector_is_refused_in_words(tmp_path):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rushes.infra.media.messages import ResumePoint
 from rushes.infra.media.sampler import LONGEST_REREAD_US, FilmSampler, Stretch
 from rushes.infra.settings import DecodeLimits, SampleSettings
-from rushes.processors.faces.detector import DetectedFace, Detections
+from rushes.processors.detection import Detections
+from rushes.processors.faces.detector import DetectedFace
 from rushes.processors.shots.sample_times import sample_times
 from rushes.schemas.errors import CrashedRepeatedly
 from rushes.schemas.media import ProducerBox
@@ -40,7 +41,7 @@ class RedFaces:
     def unload(self) -> None:
         pass
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+    def detect(self, images: Sequence[np.ndarray]) -> list[Detections[DetectedFace]]:
         self.pictures += len(images)
         self.longest = max(self.longest, *(max(image.shape) for image in images))
         return [Detections(tuple(red_face(image))) for image in images]

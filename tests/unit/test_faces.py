@@ -55,7 +55,7 @@ def crop_of(image: np.ndarray, face: DetectedFace, size: int = 128) -> np.ndarra
 def test_a_portrait_has_its_face(detector, image, nose):
     (found,) = detector.detect([image])
     assert found.error is None
-    (face,) = found.faces
+    (face,) = found.found
     assert face.score > 0.99
     assert face.box[0] < face.landmarks[2][0] < face.box[2]
     assert face.landmarks[2] == pytest.approx(nose, abs=0.08)
@@ -65,7 +65,7 @@ def test_a_portrait_has_its_face(detector, image, nose):
 
 def test_pictures_without_faces_or_too_small_for_one_give_none(detector):
     pictures = [skimage.data.coffee(), np.zeros((5, 5, 3), np.uint8), np.zeros((9, 3000, 3), np.uint8)]
-    assert [found.faces for found in detector.detect(pictures)] == [(), (), ()]
+    assert [found.found for found in detector.detect(pictures)] == [(), (), ()]
     assert [found.error for found in detector.detect(pictures)] == [None] * 3
     assert detector.detect([]) == []
 
@@ -75,8 +75,8 @@ def test_a_batch_of_unequal_pictures_finds_what_single_ones_find(detector):
     together = detector.detect(pictures)
     for picture, found in zip(pictures, together, strict=True):
         (alone,) = detector.detect([picture])
-        assert len(alone.faces) == len(found.faces)
-        for a, b in zip(alone.faces, found.faces, strict=True):
+        assert len(alone.found) == len(found.found)
+        for a, b in zip(alone.found, found.found, strict=True):
             assert iou(a.box, b.box) > 0.98
             assert np.allclose(a.landmarks, b.landmarks, atol=2e-3)
 
@@ -119,7 +119,7 @@ def test_means_over_windows_are_those_of_torch(height, width, rows, columns, see
 
 def test_a_picture_over_the_limit_is_looked_at_smaller(detector):
     large = cv2.resize(ASTRONAUT, (3000, 3000), interpolation=cv2.INTER_CUBIC)
-    (small,), (found,) = detector.detect([ASTRONAUT])[0].faces, detector.detect([np.asarray(large, np.uint8)])[0].faces
+    (small,), (found,) = detector.detect([ASTRONAUT])[0].found, detector.detect([np.asarray(large, np.uint8)])[0].found
     assert iou(small.box, found.box) > 0.8
 
 
@@ -134,7 +134,7 @@ def test_a_picture_that_upsets_the_detector_costs_only_itself(detector, monkeypa
 
     monkeypatch.setattr(nets, "detect", upset)
     found = detector.detect([ASTRONAUT, np.full_like(ASTRONAUT, 7), ASTRONAUT])
-    assert [len(detections.faces) for detections in found] == [1, 0, 1]
+    assert [len(detections.found) for detections in found] == [1, 0, 1]
     assert [detections.error is not None for detections in found] == [False, True, False]
 
 
@@ -192,14 +192,14 @@ def test_an_aligned_face_has_its_landmarks_at_the_template():
 
 @pytest.mark.parametrize("scale", [2, 5, 9])
 def test_a_close_up_is_aligned_as_its_small_copy(detector, scale):
-    (face,) = detector.detect([HOPPER])[0].faces
+    (face,) = detector.detect([HOPPER])[0].found
     large = np.asarray(cv2.resize(HOPPER, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
     small, from_large = crop_of(HOPPER, face), crop_of(large, face)
     assert np.abs(small.astype(int) - from_large).mean() < 4
 
 
 def test_a_face_at_the_border_is_aligned_all_the_same(detector):
-    (face,) = detector.detect([ASTRONAUT])[0].faces
+    (face,) = detector.detect([ASTRONAUT])[0].found
     x = round(face.landmarks[2][0] * 512)
     half = np.ascontiguousarray(ASTRONAUT[:, x:])
     marks = [((px * 512 - x) / half.shape[1], py) for px, py in face.landmarks]
@@ -207,7 +207,7 @@ def test_a_face_at_the_border_is_aligned_all_the_same(detector):
 
 
 def test_quality_falls_with_size_blur_scores_and_pose(detector):
-    (face,) = detector.detect([HOPPER])[0].faces
+    (face,) = detector.detect([HOPPER])[0].found
     crop = crop_of(HOPPER, face)
     good = face_quality(crop, face.landmarks, HOPPER.shape[:2], face.score)
     blurred = np.asarray(cv2.GaussianBlur(crop, (0, 0), 12), np.uint8)
@@ -231,7 +231,7 @@ def test_quality_falls_with_size_blur_scores_and_pose(detector):
 
 @pytest.fixture(scope="module")
 def crops(detector):
-    return [crop_of(image, detector.detect([image])[0].faces[0]) for image in (ASTRONAUT, CAMERA, HOPPER)]
+    return [crop_of(image, detector.detect([image])[0].found[0]) for image in (ASTRONAUT, CAMERA, HOPPER)]
 
 
 def test_different_people_are_far_apart_without_weights(crops):
@@ -242,7 +242,7 @@ def test_different_people_are_far_apart_without_weights(crops):
 @pytest.mark.parametrize("image", [ASTRONAUT, HOPPER], ids=["astronaut", "hopper"])
 def test_nearly_the_same_picture_of_a_face_is_sure_without_weights(detector, image):
     again = cv2.imdecode(cv2.imencode(".jpg", np.ascontiguousarray(image[3:, 5:, ::-1]))[1], cv2.IMREAD_COLOR_RGB)
-    crops = [crop_of(p, detector.detect([p])[0].faces[0]) for p in (image, np.asarray(again, np.uint8))]
+    crops = [crop_of(p, detector.detect([p])[0].found[0]) for p in (image, np.asarray(again, np.uint8))]
     rows = FaceDescriptor().embed(crops)
     assert rows[0] @ rows[1] >= 0.85
 

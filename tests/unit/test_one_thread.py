@@ -31,8 +31,8 @@ def test_a_search_in_one_thread_finds_the_same_faces_and_leaves_other_models_the
     plain = MtcnnDetector(longest_side=480, threads=before)
     assert detector.detector_id == plain.detector_id
     (expected,) = plain.detect([picture])
-    assert [tuple(round(side, 3) for side in face.box) for face in found.faces] == [
-        tuple(round(side, 3) for side in face.box) for face in expected.faces
+    assert [tuple(round(side, 3) for side in face.box) for face in found.found] == [
+        tuple(round(side, 3) for side in face.box) for face in expected.found
     ]
 
 

@@ -16,13 +16,13 @@ from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from rushes.infra.models import vision_models
 from rushes.infra.settings import ModelSettings
+from rushes.processors.detection import Detections
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
 from rushes.processors.faces.mtcnn import MtcnnDetector
 from rushes.processors.overlap import best_apart, ious
 from rushes.processors.persons import linking
 from rushes.processors.persons.detector import (
     DetectedPerson,
-    PersonDetections,
     PersonModels,
     person_labels,
     persons_at,
@@ -72,8 +72,8 @@ def test_a_folder_finds_the_persons_that_the_library_finds(folders, family):
         ]
         total += len(wanted)
         assert detections.error is None
-        assert all(closest(detections.persons, box) > 0.8 for _, box in wanted)
-        for person in (person for person in detections.persons if person.score > least):
+        assert all(closest(detections.found, box) > 0.8 for _, box in wanted)
+        for person in (person for person in detections.found if person.score > least):
             score, box = max(wanted, key=lambda one, p=person: ious(one[1][None], np.array([p.box]))[0, 0])
             assert np.allclose(box, person.box, atol=1e-3)
             assert score == pytest.approx(person.score, abs=1e-3)
@@ -84,8 +84,8 @@ def test_a_batch_finds_what_single_pictures_find(folders):
     detector = TransformersPersonDetector(folders["rt_detr"], threads=1, least=0.3, batch=2)
     for picture, together in zip(PICTURES, detector.detect(PICTURES), strict=True):
         (alone,) = detector.detect([picture])
-        assert len(alone.persons) == len(together.persons)
-        for a, b in zip(alone.persons, together.persons, strict=True):
+        assert len(alone.found) == len(together.found)
+        for a, b in zip(alone.found, together.found, strict=True):
             assert np.allclose(a.box, b.box, atol=1e-4)
 
 
@@ -121,8 +121,8 @@ def test_an_onnx_file_finds_what_its_numbers_say(tmp_path):
         logits, boxes = session.run(None, {"pixel_values": small.transpose(2, 0, 1)[None]})
         slow = slow_persons(logits[0], boxes[0], [0], 0.5)
         assert len(slow) > 1
-        assert [p.score for p in detections.persons] == pytest.approx([s for s, _ in slow], abs=1e-4)
-        assert np.allclose([p.box for p in detections.persons], [b for _, b in slow], atol=1e-4)
+        assert [p.score for p in detections.found] == pytest.approx([s for s, _ in slow], abs=1e-4)
+        assert np.allclose([p.box for p in detections.found], [b for _, b in slow], atol=1e-4)
 
 
 def slow_persons(logits, boxes, labels, least) -> list[tuple[float, tuple]]:
@@ -238,7 +238,7 @@ class FixedPersons:
     def unload(self) -> None: ...
 
     def detect(self, images):
-        return [PersonDetections((DetectedPerson((0.15, 0.02, 0.75, 1.0), 0.9),)) for _ in images]
+        return [Detections((DetectedPerson((0.15, 0.02, 0.75, 1.0), 0.9),)) for _ in images]
 
 
 def test_a_face_carries_its_body_on_the_event_and_a_body_its_own_vector():

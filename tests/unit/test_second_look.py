@@ -11,7 +11,8 @@ import skimage.data
 
 from rushes.infra.models import vision_models
 from rushes.infra.settings import ModelSettings
-from rushes.processors.faces.detector import DetectedFace, Detections
+from rushes.processors.detection import Detections
+from rushes.processors.faces.detector import DetectedFace
 from rushes.processors.faces.mtcnn import MtcnnDetector
 from rushes.processors.faces.second_look import Find, second_scores
 from rushes.streams.stages.vision import Picture, Vision
@@ -27,7 +28,7 @@ def detector() -> MtcnnDetector:
 
 
 def finds_in(detector, image) -> list[Find]:
-    return [Find(image, face) for face in detector.detect([image])[0].faces]
+    return [Find(image, face) for face in detector.detect([image])[0].found]
 
 
 def test_a_wheel_that_looks_like_a_face_is_not_found_again(detector):

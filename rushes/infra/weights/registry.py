@@ -219,22 +219,22 @@ _SCENES: Final = (
         hub=HubRepo("facebook/dinov3-vitl16-pretrain-lvd1689m", gated=True),
     ),
     KnownModel(
-        "siglip2-b", ("scene",), "siglip2", "Scenes, and search by words: SigLIP 2, base.", APACHE,
+        "siglip2-b", ("scene",), "siglip2", "Scenes, with a text tower: SigLIP 2, base.", APACHE,
         parameters=375_190_000, dim=768, input_size=(224, 224), tokens=196, text=True,
         hub=HubRepo("google/siglip2-base-patch16-224"),
     ),
     KnownModel(
-        "siglip2-so400m", ("scene",), "siglip2", "Scenes, and search by words: SigLIP 2, shape-optimised.", APACHE,
+        "siglip2-so400m", ("scene",), "siglip2", "Scenes, with a text tower: SigLIP 2, shape-optimised.", APACHE,
         parameters=1_136_000_000, dim=1152, input_size=(384, 384), tokens=729, text=True,
         hub=HubRepo("google/siglip2-so400m-patch14-384"),
     ),
     KnownModel(
-        "clip-b", ("scene",), "clip", "Scenes, and search by words: OpenAI's CLIP, ViT-B/32.", MIT,
+        "clip-b", ("scene",), "clip", "Scenes, with a text tower: OpenAI's CLIP, ViT-B/32.", MIT,
         parameters=151_280_000, dim=512, input_size=(224, 224), tokens=50, text=True,
         hub=HubRepo("openai/clip-vit-base-patch32"),
     ),
     KnownModel(
-        "clip-l", ("scene",), "clip", "Scenes, and search by words: OpenAI's CLIP, ViT-L/14.", MIT,
+        "clip-l", ("scene",), "clip", "Scenes, with a text tower: OpenAI's CLIP, ViT-L/14.", MIT,
         parameters=427_620_000, dim=768, input_size=(224, 224), tokens=257, text=True,
         hub=HubRepo("openai/clip-vit-large-patch14"),
     ),

@@ -168,8 +168,18 @@ class TextEmbedder(Protocol):
 
 
 @runtime_checkable
-class ClipEmbedder(Protocol):
-    """What an Embedder also has where the model sees motion."""
+class ClipEmbedder(Preparing, Protocol):
+    """What an Embedder also has where the model sees motion. A prepared clip goes through `forward` as a picture does,
+    but not together with pictures: their shapes differ."""
+
+    @property
+    def clip_shape(self) -> tuple[int, int, int]:
+        """Frames of a clip that the model looks at, their height and width in pixels."""
+        ...
+
+    def prepare_clip(self, frames: Sequence[Image]) -> Prepared:
+        """The model's numbers of a clip, from its frames in order, evenly spaced, any number from 1 on."""
+        ...
 
     def embed_clips(self, clips: Sequence[Sequence[Image]]) -> Vectors:
         """One row per clip, which is its frames in order, any number from 1 on."""

@@ -35,6 +35,10 @@ TUBELET: Final = 2
 """Frames that the encoder takes together, where the config does not say: the least that a still is repeated."""
 
 
+SHOTS: Final = "shots-1"
+"""Of how shots become clips; part of the model's id, for a shot's scenes have another vector by another rule."""
+
+
 class VJepa2Embedder(TorchEmbedder):
     """TorchEmbedder and ClipEmbedder."""
 
@@ -42,6 +46,10 @@ class VJepa2Embedder(TorchEmbedder):
         super().__init__(backend, options)
         self._recipe = recipe
         self._frames = max(options.clip_frames // tubelet, 1) * tubelet
+
+    @property
+    def clip_shape(self) -> tuple[int, int, int]:
+        return (self._frames, *self._recipe.size)
 
     def embed_clips(self, clips: Sequence[Sequence[Image]]) -> Vectors:
         return self.forward([self.prepare_clip(clip) for clip in clips])
@@ -73,7 +81,7 @@ def open_vjepa2(folder: Path, options: BackendOptions) -> VJepa2Embedder:
         model = loaded_model(VJEPA2Model, weights)
         return ImageTower(model, recipe, config_of(model).hidden_size, _mean)
 
-    version = version_of(weights, recipe, "mean", options.clip_frames)
+    version = version_of(weights, recipe, "mean", options.clip_frames, SHOTS)
     backend = Backend(ModelId(f"vjepa2/{weights.short_hash}/{version}"), recipe.size, still, recipe.reduction, load)
     return VJepa2Embedder(backend, options, recipe, tubelet)
 

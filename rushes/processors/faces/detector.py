@@ -1,12 +1,12 @@
-"""What finds faces in pictures, whatever model stands behind it."""
+"""Faces as a detector finds them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 
+from rushes.processors.detection import Detector
 from rushes.processors.embedding.protocol import Image
 from rushes.schemas.ids import Box
 
@@ -23,34 +23,7 @@ class DetectedFace:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Detections:
-    """What was found in one picture, best first; or why nothing can be said of it."""
-
-    faces: tuple[DetectedFace, ...] = ()
-    error: str | None = None
-
-
-class FaceDetector(Protocol):
-    """Pictures of any sizes in, faces out."""
-
-    @property
-    def detector_id(self) -> str:
-        """`family/weights hash/version`, the version with all that changes what is found."""
-        ...
-
-    @property
-    def batch(self) -> int: ...
-
-    def load(self) -> None:
-        """Take the model into memory; again does nothing. Raises ConfigurationError where it can't be used."""
-        ...
-
-    def unload(self) -> None: ...
-
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
-        """One per picture, in the same order."""
-        ...
+FaceDetector = Detector[DetectedFace]
 
 
 def best_first(faces: Sequence[DetectedFace]) -> tuple[DetectedFace, ...]:

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from rushes.processors.detection import Detections, LazyDetector, each_alone_on_failure
 from rushes.processors.embedding.protocol import Image
-from rushes.processors.faces.detector import DetectedFace, Detections, best_first, limited
+from rushes.processors.faces.detector import DetectedFace, best_first, limited
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import Box
 
@@ -26,50 +28,35 @@ SMALLEST_FRACTION: Final = 1 / 50
 """Of the input's longer side: a face smaller than that is in the background; half the size costs 4 times the work."""
 
 
-class MtcnnDetector:
+class MtcnnDetector(LazyDetector["Cascade"]):
     """FaceDetector. `longest_side` (pixels) bounds the input; `threads` is torch's, and holds for the process."""
 
     def __init__(self, *, longest_side: int = 1024, threads: int = 2, batch: int = 8) -> None:
+        super().__init__(f"mtcnn/{_weights_hash()[:16]}/{VERSION}-{longest_side}", batch)
         self._longest_side = longest_side
         self._threads = threads
-        self._batch = batch
-        self._id = f"mtcnn/{_weights_hash()[:16]}/{VERSION}-{longest_side}"
-        self._nets: Cascade | None = None
 
-    @property
-    def detector_id(self) -> str:
-        return self._id
-
-    @property
-    def batch(self) -> int:
-        return self._batch
-
-    def load(self) -> None:
-        self._ready()
-
-    def unload(self) -> None:
-        self._nets = None
-
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image]) -> list[Detections[DetectedFace]]:
         nets = self._ready()
-        found = [Detections()] * len(images)
+        found: list[Detections[DetectedFace]] = [Detections()] * len(images)
         pictures = [limited(image, self._longest_side) for image in images]
         wanted = [index for index, p in enumerate(pictures) if min(p.shape[:2]) >= _smallest(p.shape)]
         for start in range(0, len(wanted), self._batch):
             part = wanted[start : start + self._batch]
-            for index, detections in zip(part, _detect(nets, [pictures[index] for index in part]), strict=True):
+            several = each_alone_on_failure(
+                partial(_detect, nets), [pictures[index] for index in part], "face detector"
+            )
+            for index, detections in zip(part, several, strict=True):
                 found[index] = detections
         return found
 
-    def _ready(self) -> "Cascade":
-        if self._nets is None:
-            import torch  # noqa: PLC0415 - seconds to import: only where faces are looked for
+    def _open(self) -> "Cascade":
+        import torch  # noqa: PLC0415 - seconds to import: only where faces are looked for
 
-            from rushes.processors.faces.cascade import Cascade  # noqa: PLC0415 - only where faces are looked for
+        from rushes.processors.faces.cascade import Cascade  # noqa: PLC0415 - only where faces are looked for
 
-            torch.set_num_threads(self._threads)
-            self._nets = Cascade()
-        return self._nets
+        torch.set_num_threads(self._threads)
+        return Cascade()
 
 
 def _weights_hash() -> str:
@@ -90,18 +77,12 @@ def _smallest(shape: tuple[int, ...]) -> int:
     return max(SMALLEST_PIXELS, round(max(shape[:2]) * SMALLEST_FRACTION))
 
 
-def _detect(nets: "Cascade", pictures: Sequence[Image]) -> list[Detections]:
-    """When the batch fails, each alone, so that only the one to blame has an error."""
-    try:
-        found = nets.detect(pictures, [_smallest(picture.shape) for picture in pictures])
-    except RuntimeError as error:  # torch's, for want of memory too
-        if len(pictures) == 1:
-            return [Detections(error=f"the face detector failed: {error}")]
-        return [detections for picture in pictures for detections in _detect(nets, [picture])]
+def _detect(nets: "Cascade", pictures: Sequence[Image]) -> list[Detections[DetectedFace]]:
+    found = nets.detect(pictures, [_smallest(picture.shape) for picture in pictures])
     return [_faces(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
 
 
-def _faces(picture: Image, found: "Found") -> Detections:
+def _faces(picture: Image, found: "Found") -> Detections[DetectedFace]:
     sides = np.array(picture.shape[1::-1], np.float64)
     faces = []
     for corners, score, marks in zip(found.boxes, found.scores.tolist(), found.points, strict=True):

@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rushes.processors.detection import Detections, LazyDetector
 from rushes.processors.embedding.protocol import Image
 from rushes.processors.faces.decoding import STRIDES, Level, Raw, retinaface_faces, scrfd_faces, yunet_faces
-from rushes.processors.faces.detector import DetectedFace, Detections, best_first, limited
+from rushes.processors.faces.detector import DetectedFace, best_first, limited
 from rushes.processors.onnx_files import file_hash, open_session
 from rushes.processors.overlap import best_apart
 from rushes.schemas.errors import ConfigurationError
@@ -53,34 +54,21 @@ class _Loaded:
     size: tuple[int, int] | None
 
 
-class OnnxFaceDetector:
+class OnnxFaceDetector(LazyDetector[_Loaded]):
     """FaceDetector of a file. Raises ConfigurationError at `load` where its outputs are of no known family."""
 
-    batch = 1
-
     def __init__(self, model_file: Path, *, longest_side: int = 1024, threads: int = 2) -> None:
+        weights = file_hash(model_file, "a face detector")
+        super().__init__(f"onnx-faces/{weights[:16]}/{VERSION}-{longest_side}")
         self._file = model_file
         self._longest_side = longest_side
         self._threads = threads
-        weights = file_hash(model_file, "a face detector")
-        self._id = f"onnx-faces/{weights[:16]}/{VERSION}-{longest_side}"
-        self._loaded: _Loaded | None = None
 
-    @property
-    def detector_id(self) -> str:
-        return self._id
-
-    def load(self) -> None:
-        self._ready()
-
-    def unload(self) -> None:
-        self._loaded = None
-
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image]) -> list[Detections[DetectedFace]]:
         loaded = self._ready()
         return [self._detect(loaded, limited(image, self._longest_side)) for image in images]
 
-    def _detect(self, loaded: _Loaded, picture: Image) -> Detections:
+    def _detect(self, loaded: _Loaded, picture: Image) -> Detections[DetectedFace]:
         scale, board = _on_board(picture, loaded.size)
         outputs = loaded.session.run(list(loaded.outputs), {loaded.input_name: _numbers(board, loaded.family)})
         named = {name: np.asarray(value, np.float32) for name, value in zip(loaded.outputs, outputs, strict=True)}
@@ -88,22 +76,20 @@ class OnnxFaceDetector:
         sides = np.array(picture.shape[1::-1], np.float64) * scale
         return Detections(_faces(raw, sides))
 
-    def _ready(self) -> _Loaded:
-        if self._loaded is None:
-            session = open_session(self._file, self._threads)
-            inputs = session.get_inputs()
-            outputs = tuple(one.name for one in session.get_outputs())
-            widths = [one.shape[-1] for one in session.get_outputs()]
-            family = _family(outputs, widths)
-            if family is None or len(inputs) != 1 or len(inputs[0].shape) != 4:
-                raise ConfigurationError(
-                    f"expected {self._file} to be YuNet, SCRFD or RetinaFace by its outputs, found "
-                    f"{len(inputs)} inputs and the outputs {', '.join(outputs)}: name another face detector"
-                )
-            height, width = inputs[0].shape[2:]
-            fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-            self._loaded = _Loaded(session, family, inputs[0].name, outputs, fixed)
-        return self._loaded
+    def _open(self) -> _Loaded:
+        session = open_session(self._file, self._threads)
+        inputs = session.get_inputs()
+        outputs = tuple(one.name for one in session.get_outputs())
+        widths = [one.shape[-1] for one in session.get_outputs()]
+        family = _family(outputs, widths)
+        if family is None or len(inputs) != 1 or len(inputs[0].shape) != 4:
+            raise ConfigurationError(
+                f"expected {self._file} to be YuNet, SCRFD or RetinaFace by its outputs, found "
+                f"{len(inputs)} inputs and the outputs {', '.join(outputs)}: name another face detector"
+            )
+        height, width = inputs[0].shape[2:]
+        fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+        return _Loaded(session, family, inputs[0].name, outputs, fixed)
 
 
 def decoded(family: Family, outputs: Mapping[str, NDArray[np.float32]], size: tuple[int, int]) -> Raw:

@@ -13,9 +13,10 @@ from typing import Final
 
 import numpy as np
 
+from rushes.processors.detection import Detections
 from rushes.processors.embedding.protocol import FACE_TEMPLATE, Image, Template
 from rushes.processors.faces.alignment import aligned_face
-from rushes.processors.faces.detector import DetectedFace, Detections, FaceDetector
+from rushes.processors.faces.detector import DetectedFace, FaceDetector
 
 VERSION: Final = 2
 """Of the code below: it changes what is found."""
@@ -72,11 +73,11 @@ def _mirror(points: Template) -> Template:
 _MIRRORED: Final = _mirror(UPRIGHT)
 
 
-def _score(found: Detections, where: Template, first: DetectedFace) -> float:
+def _score(found: Detections[DetectedFace], where: Template, first: DetectedFace) -> float:
     """Of the best face that has its landmarks there; 0 without one. An error says nothing against the first look."""
     if found.error is not None:
         return first.score
     wanted = np.array(where)
     reach = ASTRAY * (wanted[1, 0] - wanted[0, 0])
-    there = [face.score for face in found.faces if float(np.abs(np.array(face.landmarks) - wanted).max()) < reach]
+    there = [face.score for face in found.found if float(np.abs(np.array(face.landmarks) - wanted).max()) < reach]
     return max(there, default=0.0)

@@ -7,8 +7,9 @@ from typing import Final
 import cv2
 import numpy as np
 
+from rushes.processors.detection import Detections, LazyDetector
 from rushes.processors.embedding.protocol import Image
-from rushes.processors.faces.detector import DetectedFace, Detections, best_first, limited
+from rushes.processors.faces.detector import DetectedFace, best_first, limited
 from rushes.processors.onnx_files import file_hash
 from rushes.processors.opencv_log import errors_only
 from rushes.schemas.errors import ConfigurationError
@@ -27,48 +28,33 @@ CANDIDATES: Final = 5000
 """Boxes before duplicates are removed, the zoo's own value: a crowd in one picture has fewer."""
 
 
-class YunetDetector:
+class YunetDetector(LazyDetector[cv2.FaceDetectorYN]):
     """FaceDetector of a file. `longest_side` (pixels) bounds the input; the net finds faces from about 10 pixels up."""
 
-    batch = 1
-
     def __init__(self, model_file: Path, *, longest_side: int = 1024, least: float = LEAST) -> None:
+        weights = file_hash(model_file, "YuNet's weights")
+        super().__init__(f"yunet/{weights[:16]}/{VERSION}-{longest_side}-{least:g}")
         self._file = model_file
         self._longest_side = longest_side
         self._least = least
-        weights = file_hash(model_file, "YuNet's weights")
-        self._id = f"yunet/{weights[:16]}/{VERSION}-{longest_side}-{least:g}"
-        self._net: cv2.FaceDetectorYN | None = None
 
-    @property
-    def detector_id(self) -> str:
-        return self._id
-
-    def load(self) -> None:
-        self._ready()
-
-    def unload(self) -> None:
-        self._net = None
-
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image]) -> list[Detections[DetectedFace]]:
         net = self._ready()
         return [_detect(net, limited(image, self._longest_side)) for image in images]
 
-    def _ready(self) -> cv2.FaceDetectorYN:
-        if self._net is None:
-            try:
-                with errors_only():
-                    net = cv2.FaceDetectorYN.create(str(self._file), "", (320, 320), self._least, DUPLICATE, CANDIDATES)
-                net.detect(np.zeros((320, 320, 3), np.uint8))
-            except cv2.error as error:
-                raise ConfigurationError(
-                    f"expected YuNet in ONNX format at {self._file}, found what OpenCV does not take: {error}"
-                ) from error
-            self._net = net
-        return self._net
+    def _open(self) -> cv2.FaceDetectorYN:
+        try:
+            with errors_only():
+                net = cv2.FaceDetectorYN.create(str(self._file), "", (320, 320), self._least, DUPLICATE, CANDIDATES)
+            net.detect(np.zeros((320, 320, 3), np.uint8))
+        except cv2.error as error:
+            raise ConfigurationError(
+                f"expected YuNet in ONNX format at {self._file}, found what OpenCV does not take: {error}"
+            ) from error
+        return net
 
 
-def _detect(net: cv2.FaceDetectorYN, picture: Image) -> Detections:
+def _detect(net: cv2.FaceDetectorYN, picture: Image) -> Detections[DetectedFace]:
     height, width = picture.shape[:2]
     net.setInputSize((width, height))
     try:

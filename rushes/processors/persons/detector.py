@@ -1,13 +1,14 @@
-"""What finds persons in pictures, whatever model stands behind it."""
+"""Persons as a detector finds them, and how those of the DETR kind tell them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.protocol import Embedder, Image, RegionEmbedder
+from rushes.processors.detection import Detector
+from rushes.processors.embedding.protocol import Embedder, RegionEmbedder
 from rushes.processors.overlap import best_apart
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import Box, ModelId
@@ -31,34 +32,7 @@ class DetectedPerson:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class PersonDetections:
-    """What was found in one picture, best first; or why nothing can be said of it."""
-
-    persons: tuple[DetectedPerson, ...] = ()
-    error: str | None = None
-
-
-class PersonDetector(Protocol):
-    """Pictures of any sizes in, persons out."""
-
-    @property
-    def detector_id(self) -> str:
-        """`family/weights hash/version`, the version with all that changes what is found."""
-        ...
-
-    @property
-    def batch(self) -> int: ...
-
-    def load(self) -> None:
-        """Take the model into memory; again does nothing. Raises ConfigurationError where it can't be used."""
-        ...
-
-    def unload(self) -> None: ...
-
-    def detect(self, images: Sequence[Image]) -> list[PersonDetections]:
-        """One per picture, in the same order."""
-        ...
+PersonDetector = Detector[DetectedPerson]
 
 
 @dataclass(frozen=True, slots=True)

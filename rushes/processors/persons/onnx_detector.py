@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from rushes.processors.detection import Detections, LazyDetector
 from rushes.processors.embedding.preprocessing import prepared, read_preprocessing
 from rushes.processors.embedding.protocol import Image
 from rushes.processors.onnx_files import file_hash, open_session
-from rushes.processors.persons.detector import SURE, PersonDetections, person_labels, persons_at, query_persons
+from rushes.processors.persons.detector import SURE, DetectedPerson, person_labels, persons_at, query_persons
 from rushes.schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -41,44 +42,28 @@ class _Loaded:
     fixed_batch: int | None
 
 
-class OnnxPersonDetector:
+class OnnxPersonDetector(LazyDetector[_Loaded]):
     """PersonDetector of a file. Raises ConfigurationError at `load` where its signature is unknown."""
 
     def __init__(self, model_file: Path, *, threads: int = 2, batch: int = 4, least: float = SURE) -> None:
-        self._file = model_file
-        self._threads = threads
-        self._batch = batch
-        self._least = least
         weights = file_hash(model_file, "a person detector")
         self._how = read_preprocessing(model_file)
         self._labels = _labels_beside(model_file)
         labels = "+".join(map(str, self._labels))
-        self._id = f"onnx-persons/{weights[:16]}/{VERSION}-{self._how.version}-{labels}-{least:g}"
-        self._loaded: _Loaded | None = None
+        super().__init__(f"onnx-persons/{weights[:16]}/{VERSION}-{self._how.version}-{labels}-{least:g}", batch)
+        self._file = model_file
+        self._threads = threads
+        self._least = least
 
-    @property
-    def detector_id(self) -> str:
-        return self._id
-
-    @property
-    def batch(self) -> int:
-        return self._batch
-
-    def load(self) -> None:
-        self._ready()
-
-    def unload(self) -> None:
-        self._loaded = None
-
-    def detect(self, images: Sequence[Image]) -> list[PersonDetections]:
+    def detect(self, images: Sequence[Image]) -> list[Detections[DetectedPerson]]:
         loaded = self._ready()
         step = loaded.fixed_batch or self._batch
-        found: list[PersonDetections] = []
+        found: list[Detections[DetectedPerson]] = []
         for start in range(0, len(images), step):
             found += self._detect(loaded, images[start : start + step])
         return found
 
-    def _detect(self, loaded: _Loaded, images: Sequence[Image]) -> list[PersonDetections]:
+    def _detect(self, loaded: _Loaded, images: Sequence[Image]) -> list[Detections[DetectedPerson]]:
         rows = np.stack([prepared(image, self._how, loaded.size) for image in images]).transpose(0, 3, 1, 2)
         if loaded.fixed_batch is not None and len(rows) < loaded.fixed_batch:
             rows = np.concatenate([rows, np.zeros((loaded.fixed_batch - len(rows), *rows.shape[1:]), np.float32)])
@@ -89,24 +74,17 @@ class OnnxPersonDetector:
         outputs = dict(zip(names, loaded.session.run(names, feed), strict=True))
         if loaded.sizes is None:
             return [
-                PersonDetections(
-                    query_persons(outputs["logits"][i], outputs["pred_boxes"][i], self._labels, self._least)
-                )
+                Detections(query_persons(outputs["logits"][i], outputs["pred_boxes"][i], self._labels, self._least))
                 for i in range(len(images))
             ]
         found = []
         for i in range(len(images)):
             own = np.isin(outputs["labels"][i], self._labels)
             boxes, scores = (outputs[name][i][own].astype(np.float64) for name in ("boxes", "scores"))
-            found.append(PersonDetections(persons_at(boxes, scores, self._least)))
+            found.append(Detections(persons_at(boxes, scores, self._least)))
         return found
 
-    def _ready(self) -> _Loaded:
-        if self._loaded is None:
-            self._loaded = self._load()
-        return self._loaded
-
-    def _load(self) -> _Loaded:
+    def _open(self) -> _Loaded:
         session = open_session(self._file, self._threads)
         inputs = {one.name: one for one in session.get_inputs()}
         outputs = {one.name for one in session.get_outputs()}

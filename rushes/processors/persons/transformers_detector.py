@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rushes.processors.detection import Detections, LazyDetector, each_alone_on_failure
 from rushes.processors.embedding.devices import chosen_device
 from rushes.processors.embedding.protocol import Image
-from rushes.processors.persons.detector import SURE, PersonDetections, person_labels, query_persons
+from rushes.processors.persons.detector import SURE, DetectedPerson, person_labels, query_persons
 from rushes.schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class _Loaded:
     device: "torch.device"
 
 
-class TransformersPersonDetector:
+class TransformersPersonDetector(LazyDetector[_Loaded]):
     """PersonDetector of a folder with `config.json`, `preprocessor_config.json` and weights as safetensors."""
 
     def __init__(
@@ -43,65 +44,41 @@ class TransformersPersonDetector:
 
         Raises ConfigurationError where they aren't usable.
         """
-        self._folder = folder
-        self._threads = threads
-        self._batch = batch
-        self._device = device
-        self._least = least
         config = _read_config(folder)
         family = str(config.get("model_type"))
         if family not in FAMILIES:
             raise ConfigurationError(
                 f"expected a detector of type {', '.join(FAMILIES)} in {folder}, found {family}: name another folder"
             )
+        super().__init__(f"{family}/{_folder_hash(folder)[:16]}/{VERSION}-{least:g}", batch)
         self._labels = person_labels(_label_names(config), f"id2label of {folder / 'config.json'}")
-        self._id = f"{family}/{_folder_hash(folder)[:16]}/{VERSION}-{least:g}"
-        self._loaded: _Loaded | None = None
+        self._folder = folder
+        self._threads = threads
+        self._device = device
+        self._least = least
 
-    @property
-    def detector_id(self) -> str:
-        return self._id
-
-    @property
-    def batch(self) -> int:
-        return self._batch
-
-    def load(self) -> None:
-        self._ready()
-
-    def unload(self) -> None:
-        self._loaded = None
-
-    def detect(self, images: Sequence[Image]) -> list[PersonDetections]:
-        found: list[PersonDetections] = []
+    def detect(self, images: Sequence[Image]) -> list[Detections[DetectedPerson]]:
+        found: list[Detections[DetectedPerson]] = []
         for start in range(0, len(images), self._batch):
-            found += self._detect(images[start : start + self._batch])
+            found += each_alone_on_failure(self._detect, images[start : start + self._batch], "person detector")
         return found
 
-    def _detect(self, images: Sequence[Image]) -> list[PersonDetections]:
-        """When the batch fails, each alone, so that only the one to blame has an error."""
+    def _detect(self, images: Sequence[Image]) -> list[Detections[DetectedPerson]]:
         import torch  # noqa: PLC0415 - seconds to import: only where persons are looked for
 
         loaded = self._ready()
-        try:
-            with torch.inference_mode():
-                # each by itself: the processor wants pictures of one size to stack
-                pixels = [loaded.processor(images=image, return_tensors="pt")["pixel_values"] for image in images]
-                outputs = loaded.model(pixel_values=torch.cat(pixels).to(loaded.device))
-        except RuntimeError as error:  # torch's, for want of memory too
-            if len(images) == 1:
-                return [PersonDetections(error=f"the person detector failed: {error}")]
-            return [detections for image in images for detections in self._detect([image])]
+        with torch.inference_mode():
+            # each by itself: the processor wants pictures of one size to stack
+            pixels = [loaded.processor(images=image, return_tensors="pt")["pixel_values"] for image in images]
+            outputs = loaded.model(pixel_values=torch.cat(pixels).to(loaded.device))
         logits, boxes = outputs.logits.float().cpu().numpy(), outputs.pred_boxes.float().cpu().numpy()
         return [
-            PersonDetections(query_persons(row, places, self._labels, self._least))
+            Detections(query_persons(row, places, self._labels, self._least))
             for row, places in zip(logits, boxes, strict=True)
         ]
 
-    def _ready(self) -> _Loaded:
-        if self._loaded is None:
-            self._loaded = _load(self._folder, self._threads, self._device)
-        return self._loaded
+    def _open(self) -> _Loaded:
+        return _load(self._folder, self._threads, self._device)
 
 
 def _load(folder: Path, threads: int, device: str) -> _Loaded:

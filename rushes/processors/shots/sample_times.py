@@ -24,3 +24,12 @@ def sample_times(start_us: int, end_us: int, per_s: float, known_us: Iterable[in
     count = int((end_us - start_us) / step_us + 0.5)
     times = (start_us + round((number + 0.5) * step_us) for number in range(count))
     return [at for at in times if at < end_us and all(abs(at - other) > COVERED * step_us for other in known)]
+
+
+def even_times(start_us: int, end_us: int, count: int) -> list[int]:
+    """Times of at most `count` evenly spaced frames of [start, end): the beginnings of as many equal pieces.
+
+    >>> even_times(1_000_000, 3_000_000, 4)
+    [1000000, 1500000, 2000000, 2500000]
+    """
+    return sorted({start_us + (end_us - start_us) * number // count for number in range(count)})

@@ -8,7 +8,19 @@ from typing import Final
 import typer
 
 from rushes.schemas.errors import ConfigurationError, DependencyUnavailable, RushesError, WeightsUnavailable
-from rushes.streams.cli import bus, documents, feedback, folder, models, quality, replay, shots, topics, worker
+from rushes.streams.cli import (
+    bus,
+    documents,
+    evaluate,
+    feedback,
+    folder,
+    models,
+    quality,
+    replay,
+    shots,
+    topics,
+    worker,
+)
 
 USAGE: Final = 2
 """A setting or argument is wrong."""
@@ -32,6 +44,7 @@ app.command("demo")(folder.demo)
 app.command("run")(folder.run)
 app.command("shots")(shots.shots)
 app.command("quality")(quality.quality)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(feedback.app, name="feedback")
 app.command("upload")(bus.upload)
 app.command("delete")(bus.delete)

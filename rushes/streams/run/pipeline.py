@@ -135,8 +135,10 @@ class Pipeline:
                 await worker.start()
                 await loading
                 await self._until_done(worker, engine, owner, media, stop)
-                while not stop.is_set() and await self._decide_fresh(owner):
-                    pass
+                if stop.is_set():
+                    await worker.leave(ASKED_LEAVE_S)
+                while await self._decide_fresh(owner):
+                    pass  # what is in the journal shows in the results, also where somebody asked to stop
             finally:
                 if stop.is_set():
                     await worker.leave(ASKED_LEAVE_S)

@@ -134,7 +134,7 @@ class _Work:
 
     def _pipeline(self, cached: EmbeddingCache, *, fresh: bool) -> Pipeline:
         parts = self.parts
-        embed = embed_stage(self.models, parts.blobs, cached)
+        embed = embed_stage(self.settings, self.models, parts.blobs, cached)
         split = split_stage(self.settings, parts.blobs, resend=True)
         stages = Stages(split, embed, parts.cluster, embed.load if fresh else _nothing)
         return Pipeline(

@@ -27,7 +27,8 @@ from rushes.streams.stages.embed_reading import Chunk, KeyframeReader, Read
 from rushes.streams.stages.embedded_entries import Models, failed_entry, shot_entries, totals_entries
 from rushes.streams.stages.secondary import SecondaryStore
 from rushes.streams.stages.seen import Seen, SeenCache, unseen
-from rushes.streams.stages.vision import Picture, Vision
+from rushes.streams.stages.shot_clips import ClipSource, ShotClip
+from rushes.streams.stages.vision import Picture, Vision, is_sample
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class _Task:
     index: int
     keyframe: Keyframe
     key: str
+    clip: ShotClip | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class EmbedStage(NoHooks):
 
     A media whose removal marker covers the event's version yields nothing more, and the cache forgets the shot; on
     `MediaErased` it forgets all keyframes named there, as seen by the models of this stage. A keyframe that is no
-    picture costs only itself; one that is missing from the store fails its shot.
+    picture costs only itself; one that is missing from the store fails its shot. Where the scene model sees motion, the
+    scenes of a film's shot are of its clip: all have one vector, or the reason why the clip can't be seen.
     """
 
     name = "embed"
@@ -91,12 +94,15 @@ class EmbedStage(NoHooks):
         pool_regions: bool = False,
         decode_threads: int = DECODE_THREADS,
         chunk_frames: int | None = None,
+        clips: ClipSource | None = None,
     ) -> None:
         """`decode_threads` read ahead of the models: as many as there are cores. `chunk_frames`: pictures that go
-        through the models together; None: whole batches of the scene model."""
+        through the models together; None: whole batches of the scene model. `clips`: where the frames of shots come
+        from; without it a model that sees motion sees keyframes that stand still."""
         self._blobs = blobs
         self._vision = Vision(scene, detector, face, persons, pool_regions=pool_regions)
         self._models = Models.of(self._vision)
+        self._clips = clips
         self.cache = SeenCache(cache, self._vision.models)
         self._reader = KeyframeReader(blobs, self._vision, threads=decode_threads, frames=chunk_frames)
         self._seeing = ThreadPoolExecutor(1, thread_name_prefix="models")
@@ -165,6 +171,8 @@ class EmbedStage(NoHooks):
     def close(self) -> None:
         self._reader.close()
         self._seeing.shutdown(wait=True, cancel_futures=True)
+        if self._clips is not None:
+            self._clips.close()
         self._vision.unload()
 
     def _look_up(self, works: Sequence[_Work]) -> list[_Task]:
@@ -175,16 +183,19 @@ class EmbedStage(NoHooks):
                     work.seen = []
             except (PermanentError, TransientError) as error:
                 work.failure = error
-        tasks = [
-            _Task(work, index, keyframe, self._key(LibraryId(work.source.event.library_id), keyframe))
-            for work in works
-            if work.seen and work.failure is None
-            for index, keyframe in enumerate(_frames(work.source))
-        ]
-        found = self.cache.look_up([(task.key, self._vision.kinds_of(task.keyframe)) for task in tasks])
+        tasks = [task for work in works if work.seen and work.failure is None for task in self._tasks(work)]
+        found = self.cache.look_up([(task.key, self._vision.kinds_of(task.keyframe), _clip_of(task)) for task in tasks])
         for task, seen in zip(tasks, found, strict=True):
             task.work.seen[task.index] = seen
         return [task for task, seen in zip(tasks, found, strict=True) if seen is None]
+
+    def _tasks(self, work: _Work) -> Iterator[_Task]:
+        event, clip = work.source.event, None
+        if isinstance(event, ShotSplit) and event.clip is not None and self._clips and self._vision.clips:
+            clip = ShotClip(event, self._clips, self._vision.clips)
+        for index, keyframe in enumerate(_frames(work.source)):
+            key = self._key(LibraryId(event.library_id), keyframe)
+            yield _Task(work, index, keyframe, key, None if is_sample(keyframe) else clip)
 
     @staticmethod
     def _one_ahead(seeing: Iterator[_Seeing]) -> Iterator[_Seeing]:
@@ -211,6 +222,8 @@ class EmbedStage(NoHooks):
                 task.work.seen[task.index] = unseen(self._vision.kinds_of(task.keyframe), why)
                 log.warning("a keyframe does not decode", uri=task.keyframe.image_uri, frame_id=task.keyframe.frame_id)
             else:
+                if read.picture.no_scene is not None:
+                    log.warning("a scene is not seen", frame_id=task.keyframe.frame_id, why=read.picture.no_scene)
                 pictures.append(read.picture)
                 tasks.append((task, read.genuine))
         return _Seeing(tasks, self._seeing.submit(self._see, pictures))
@@ -286,6 +299,10 @@ class EmbedStage(NoHooks):
 
     def _key(self, library_id: LibraryId, keyframe: Keyframe | ErasedKeyframe) -> str:
         return self.cache.key(library_id, keyframe.sha256, _digest(keyframe.boxes))
+
+
+def _clip_of(task: _Task) -> str | None:
+    return None if task.clip is None else task.clip.digest
 
 
 def _frames(source: Source) -> tuple[Keyframe, ...]:

@@ -19,6 +19,7 @@ from rushes.infra.blobs.port import BlobStore
 from rushes.processors.embedding.protocol import Image, Reduction
 from rushes.schemas.errors import PermanentError, TransientError
 from rushes.schemas.shots import Keyframe
+from rushes.streams.stages.shot_clips import ShotClip
 from rushes.streams.stages.vision import Picture, Vision, is_sample
 
 CHUNK_PIXELS: Final = 16 * 1920 * 1088
@@ -44,6 +45,10 @@ class Wanted(Protocol):
 
     @property
     def keyframe(self) -> Keyframe: ...
+    @property
+    def clip(self) -> ShotClip | None:
+        """What its scene is of, where that is not the keyframe alone."""
+        ...
 
 
 T = TypeVar("T", bound=Wanted)
@@ -83,7 +88,7 @@ class KeyframeReader:
         """All of them in chunks, in order; the next chunk is being read while the caller works on this one."""
         waiting: deque[tuple[Sequence[T], list[Future[Answer]]]] = deque()
         for chunk in self._chunks(tasks):
-            waiting.append((chunk, [self._pool.submit(self._read, task.keyframe) for task in chunk]))
+            waiting.append((chunk, [self._pool.submit(self._read, task) for task in chunk]))
             if len(waiting) == READ_AHEAD:
                 yield _finished(*waiting.popleft())
         while waiting:
@@ -93,23 +98,32 @@ class KeyframeReader:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _chunks(self, tasks: Sequence[T]) -> list[list[T]]:
-        """Runs of keyframes within CHUNK_PIXELS and the frames of a chunk; a larger picture goes alone."""
+        """Runs of keyframes within CHUNK_PIXELS and the frames of a chunk; a larger picture goes alone.
+
+        Of clips, one batch: each takes the model as long as many pictures.
+        """
         batch = max(self._vision.scene.batch, 1)  # of its device, once the model is loaded
         frames = self._frames or max(1, CHUNK_FRAMES // batch) * batch
         chunks: list[list[T]] = []
         pixels = 0
+        clips: set[int] = set()
         for task in tasks:
             keyframe = task.keyframe
+            fits = task.clip is None or id(task.clip) in clips or len(clips) < batch
             kept = keyframe.width * keyframe.height if self._vision.needs_whole(keyframe.boxes) else 0
-            if not chunks or pixels + kept > CHUNK_PIXELS or len(chunks[-1]) == frames:
+            if not chunks or pixels + kept > CHUNK_PIXELS or len(chunks[-1]) == frames or not fits:
                 chunks.append([])
                 pixels = 0
+                clips.clear()
             chunks[-1].append(task)
             pixels += kept
+            if task.clip is not None:
+                clips.add(id(task.clip))
         return chunks
 
-    def _read(self, keyframe: Keyframe) -> Answer:
+    def _read(self, task: Wanted) -> Answer:
         """Fetch, check, decode and prepare one keyframe, in a thread of the pool."""
+        keyframe, clip = task.keyframe, task.clip
         try:
             data = self._blobs.get(keyframe.image_uri)
         except (PermanentError, TransientError) as error:
@@ -122,7 +136,12 @@ class KeyframeReader:
             image = decoded(data)
         if image is None:
             return Read(None, genuine)
-        return Read(self._vision.picture(image, keyframe.boxes, whole=not is_sample(keyframe)), genuine)
+        if clip is None:
+            return Read(self._vision.picture(image, keyframe.boxes, whole=not is_sample(keyframe)), genuine)
+        try:
+            return Read(self._vision.picture_of_shot(image, keyframe.boxes, clip), genuine)
+        except TransientError as error:
+            return error
 
     def _reduced(self, data: bytes, keyframe: Keyframe) -> Image | None:
         """The picture as small as the models allow; None where it is not of the size that the event says."""

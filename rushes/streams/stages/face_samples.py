@@ -54,7 +54,7 @@ class FaceSamples:
             return False
         with self._detecting:
             (found,) = self._detector.detect([image])
-        return any(face.score >= SURE_SCORE for face in found.faces)
+        return any(face.score >= SURE_SCORE for face in found.found)
 
     def take(self, path: Path, stretch: Stretch, known_us: Collection[int]) -> Generator[Picture | None, None, None]:
         """Samples of a shot whose keyframes lie at `known_us`; None says that work goes on. Raises as the sampler."""

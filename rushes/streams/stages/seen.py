@@ -35,6 +35,7 @@ class SeenKind(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ItemKind
+    clip: str | None = Field(default=None, description="Of scenes: which clip their vector is of, not of the picture.")
     items: tuple[SeenItem, ...] = ()
     rejected: int = Field(default=0, ge=0)
     error: str | None = None
@@ -73,11 +74,11 @@ class SeenCache:
         """`regions` is a digest of the producer's boxes, empty without any."""
         return f"emb:{library_id}:{sha256}:{self._models}{':' + regions if regions else ''}"
 
-    def look_up(self, wanted: list[tuple[str, tuple[ItemKind, ...]]]) -> list[Seen | None]:
-        """By key, with the kinds that an entry must have."""
+    def look_up(self, wanted: list[tuple[str, tuple[ItemKind, ...], str | None]]) -> list[Seen | None]:
+        """By key, with the kinds that an entry must have, and the clip that its scenes must be of."""
         found = [
-            _read(packed, kinds)
-            for packed, (_, kinds) in zip(self._cache.get([key for key, _ in wanted]), wanted, strict=True)
+            _read(packed, kinds, clip)
+            for packed, (_, kinds, clip) in zip(self._cache.get([key for key, _, _ in wanted]), wanted, strict=True)
         ]
         hits = sum(seen is not None for seen in found)
         self.hits += hits
@@ -99,11 +100,12 @@ class SeenCache:
         return self._cache.state
 
 
-def _read(packed: bytes | None, kinds: tuple[ItemKind, ...]) -> Seen | None:
+def _read(packed: bytes | None, kinds: tuple[ItemKind, ...], clip: str | None) -> Seen | None:
     if packed is None:
         return None
     try:
         seen = Seen.model_validate_json(packed)
     except ValidationError:
         return None
-    return seen if tuple(kind.kind for kind in seen.kinds) == kinds and seen.whole else None
+    fits = tuple(kind.kind for kind in seen.kinds) == kinds and seen.whole
+    return seen if fits and all(kind.clip == clip for kind in seen.kinds if kind.kind == "scene") else None

@@ -112,9 +112,9 @@ def photo_shot(version: Version, facts: MediaFacts, frame: Keyframe) -> ShotSpli
 
 
 def film_shot(
-    version: Version, facts: MediaFacts, found: ShotFound, frames: Iterable[Keyframe]
+    version: Version, facts: MediaFacts, found: ShotFound, frames: Iterable[Keyframe], origin_pts: int | None = None
 ) -> tuple[ShotSplit, ...]:
-    """A film's shot in as many parts as its size asks for."""
+    """A film's shot in as many parts as its size asks for. `origin_pts`: as in `Clip`."""
     begin = found.begin
     identity = shot_id(version.library_id, version.media_id, version.number, begin.start_us)
     whole = ShotSplit(
@@ -134,7 +134,7 @@ def film_shot(
         dynamic=found.dynamic,
         frames=(),
         figures=ShotFigures(detector=DETECTOR, score=begin.score, threshold=begin.threshold, motion=found.motion),
-        clip=Clip(uri=version.upload.uri, in_us=begin.start_us, out_us=found.end_us),
+        clip=Clip(uri=version.upload.uri, in_us=begin.start_us, out_us=found.end_us, origin_pts=origin_pts),
         attributes=version.upload.attributes,
     )
     ordered = sorted(frames, key=lambda frame: frame.time_us or 0)

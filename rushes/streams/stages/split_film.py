@@ -164,7 +164,7 @@ class FilmDelivery:
         failed: list[PartFailure] = []
         if self._samples is not None and self._has_faces:
             yield from self._sample(self._samples, path, found, frames, failed)
-        events = film_shot(self._version, self._so_far.facts, found, frames.values())
+        events = film_shot(self._version, self._so_far.facts, found, frames.values(), self._origin_pts)
         self._pictures, self._has_faces = {}, False
         step = Step(
             shot_id=events[0].shot_id,
@@ -192,8 +192,8 @@ class FilmDelivery:
         failed: list[PartFailure],
     ) -> Iterator[tuple[Output, ...]]:
         """Add the shot's samples to its frames, by id. Without them it goes out all the same, and that is told."""
-        begin, before = found.begin, self._so_far.resume
-        stretch = Stretch(begin.start_us, begin.start_frame, found.end_us, before.origin_pts if before else None)
+        begin = found.begin
+        stretch = Stretch(begin.start_us, begin.start_frame, found.end_us, self._origin_pts)
         known_us = {frame.time_us for frame in frames.values() if frame.time_us is not None}
         try:
             if not stretch.reachable:
@@ -211,6 +211,11 @@ class FilmDelivery:
             identity = shot_id(self._version.library_id, self._version.media_id, self._version.number, begin.start_us)
             reason = f"no face samples, or not all: {error}"
             failed.append(PartFailure(code=error.code, reason=reason, start_us=begin.start_us, shot_id=identity))
+
+    @property
+    def _origin_pts(self) -> int | None:
+        """Of the film's first frame, as known at the end of the shot before; None in the first shot."""
+        return None if self._so_far.resume is None else self._so_far.resume.origin_pts
 
     def _counted(self, events: tuple[ShotSplit, ...]) -> StatusCounters:
         return StatusCounters(

@@ -10,6 +10,7 @@ import structlog
 from numpy.typing import NDArray
 
 from rushes.processors.embedding.protocol import (
+    ClipEmbedder,
     Embedder,
     FaceEmbedder,
     Image,
@@ -25,6 +26,7 @@ from rushes.processors.faces.second_look import VERSION as LOOK_VERSION
 from rushes.processors.faces.second_look import Find, second_scores
 from rushes.processors.persons.detector import PersonDetector, PersonModels
 from rushes.processors.persons.linking import bodies_of_faces
+from rushes.schemas.errors import PermanentError
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import Box
 from rushes.schemas.media import ProducerBox
@@ -32,6 +34,7 @@ from rushes.schemas.shots import Keyframe
 from rushes.schemas.vectors import encode_vector
 from rushes.streams.stages.crops import Crop, face_crops, person_crops, region_crops
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
+from rushes.streams.stages.shot_clips import ShotClip
 
 log = structlog.get_logger(__name__)
 
@@ -43,13 +46,16 @@ class Picture:
     """A decoded frame and the producer's boxes in it.
 
     `scene` is the picture as the scene model takes it, where it was made ready before; `image` is NO_PIXELS where
-    nothing else is looked at. `whole`: its scene is looked at, as in any frame but a face sample.
+    nothing else is looked at. `whole`: its scene is looked at, as in any frame but a face sample. `clip`: digest of the
+    shot's clip, which `scene` is then of; `no_scene`: why there is none.
     """
 
     image: Image
     regions: tuple[ProducerBox, ...] = ()
     scene: Prepared | None = None
     whole: bool = True
+    clip: str | None = None
+    no_scene: str | None = None
 
 
 def is_sample(frame: Keyframe) -> bool:
@@ -76,6 +82,7 @@ class Vision:
         self.scene = scene
         self._preparing: Preparing | None = scene if isinstance(scene, Preparing) else None
         self._secondary: SecondaryEmbedder | None = scene if isinstance(scene, SecondaryEmbedder) else None
+        self.clips: ClipEmbedder | None = scene if isinstance(scene, ClipEmbedder) else None
         self._pooled: RegionEmbedder | None = None
         if pool_regions:
             if not isinstance(scene, RegionEmbedder):
@@ -164,7 +171,18 @@ class Vision:
     def picture(self, image: Image, regions: tuple[ProducerBox, ...], *, whole: bool = True) -> Picture:
         """What `see` needs of a decoded frame, made ready as far as can be. From any thread."""
         ready = None if self._preparing is None or not whole else self._preparing.prepare(image)
-        return Picture(image if self.needs_whole(regions) else NO_PIXELS, regions, ready, whole)
+        return Picture(self._kept(image, regions), regions, ready, whole)
+
+    def picture_of_shot(self, image: Image, regions: tuple[ProducerBox, ...], clip: ShotClip) -> Picture:
+        """The same of a frame whose scene is its shot's clip. Raises TransientError where that can't be read now."""
+        kept = self._kept(image, regions)
+        try:
+            return Picture(kept, regions, clip.prepared(), clip=clip.digest)
+        except PermanentError as error:
+            return Picture(kept, regions, clip=clip.digest, no_scene=f"the shot's clip can't be seen: {error}")
+
+    def _kept(self, image: Image, regions: tuple[ProducerBox, ...]) -> Image:
+        return image if self.needs_whole(regions) else NO_PIXELS
 
     def see(self, pictures: Sequence[Picture]) -> list[Seen]:
         """One per picture, in the same order."""
@@ -180,25 +198,31 @@ class Vision:
         ]
 
     def _scenes(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
-        wanted = [index for index, picture in enumerate(pictures) if picture.whole]
+        lost = {
+            index: SeenKind(kind="scene", clip=picture.clip, error=picture.no_scene)
+            for index, picture in enumerate(pictures)
+            if picture.no_scene is not None
+        }
+        wanted = [index for index, picture in enumerate(pictures) if picture.whole and index not in lost]
         if not wanted:
-            return {}
+            return lost
         whole = [pictures[index] for index in wanted]
         named: Sequence[Mapping[str, NDArray[np.float32]]] = [{}] * len(whole)
+        rows: Sequence[NDArray[np.float32]]
         if self._preparing is None:
-            rows = self.scene.embed([picture.image for picture in whole])
+            rows = list(self.scene.embed([picture.image for picture in whole]))
         else:
             prepare = self._preparing.prepare
             ready = [prepare(p.image) if p.scene is None else p.scene for p in whole]
             if self._secondary is None:
-                rows = self._preparing.forward(ready)
+                rows = _forward(self._preparing, ready)
             else:
                 embedded = self._secondary.forward_all(ready)
-                rows, named = embedded.primary, embedded.secondary
-        return {
-            index: SeenKind(kind="scene", items=(_whole(row, beside),))
+                rows, named = list(embedded.primary), embedded.secondary
+        return lost | {
+            index: SeenKind(kind="scene", clip=pictures[index].clip, items=(_whole(row, beside),))
             if _usable(row)
-            else SeenKind(kind="scene", error=_no_vector(1, "whole picture"))
+            else SeenKind(kind="scene", clip=pictures[index].clip, error=_no_vector(1, "whole picture"))
             for index, row, beside in zip(wanted, rows, named, strict=True)
         }
 
@@ -209,7 +233,7 @@ class Vision:
         places = [
             (index, face)
             for index, detections in enumerate(found)
-            for face in detections.faces
+            for face in detections.found
             if len(set(face.landmarks)) > 1
         ]
         second = second_scores(self.detector, [Find(pictures[index].image, face) for index, face in places])
@@ -237,7 +261,7 @@ class Vision:
         crops = [
             crop
             for index, detections in enumerate(found)
-            for crop in person_crops(index, pictures[index].image, detections.persons)
+            for crop in person_crops(index, pictures[index].image, detections.found)
         ]
         errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
         rows = _crop_rows(self.persons.embedder, self.persons.pooled, pictures, crops)
@@ -253,6 +277,17 @@ class Vision:
         wanted = [index for index, picture in enumerate(pictures) if picture.regions]
         rows = _crop_rows(self.scene, self._pooled, pictures, crops)
         return _with_vectors("region", wanted, crops, rows, {})
+
+
+def _forward(model: Preparing, ready: Sequence[Prepared]) -> Sequence[NDArray[np.float32]]:
+    """A row for each. What several share (a clip, by the keyframes of its shot) goes through the model once, and what
+    differs in shape (clips and stills) goes in passes of its own."""
+    rows: dict[int, NDArray[np.float32]] = {}
+    distinct = {id(one): one for one in ready}
+    for shape in dict.fromkeys(one.shape for one in distinct.values()):
+        alike = {key: one for key, one in distinct.items() if one.shape == shape}
+        rows |= zip(alike, model.forward(list(alike.values())), strict=True)
+    return [rows[id(one)] for one in ready]
 
 
 def _whole(row: NDArray[np.float32], named: Mapping[str, NDArray[np.float32]]) -> SeenItem:

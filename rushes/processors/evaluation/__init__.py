@@ -1,0 +1,1 @@
+"""How good a clustering is: metrics, references, a simulated corrector, and material to measure on."""

@@ -1,0 +1,183 @@
+"""Rows by key, and for a probe a short list of those that may be the nearest: exactly the same whatever the batch.
+
+A small gallery is one matrix. In a large one, rows are in `Lists`, which stand still for `EPOCH` changes; what changed
+meanwhile is in the matrix and is always looked at. So many probes share one product, and changes made before their
+turn comes are looked at again.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rushes.processors.gallery.integers import MAX_DIM, SQUARE, Steps32, Vec64, in_steps, rounding_error
+from rushes.processors.gallery.lists import LIST_ROWS, Lists
+from rushes.processors.gallery.recent import Look, Recent
+from rushes.processors.gallery.search import Found, Search, Wanted
+from rushes.processors.gallery.stopping import WINDOW, Audits
+
+FLAT_ROWS: Final = 8_192
+"""Rows up to which one product with all is faster than lists: .1 ms a probe."""
+
+EPOCH: Final = 1_024
+"""Changed rows between two settlements of the lists: each costs 5 ms at 100,000 rows and 60 ms at a million."""
+
+SPARE: Final = 8
+"""Near rows kept of the lists beyond those asked for: some may have changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Where a gallery changes its ways: smaller in tests."""
+
+    flat_rows: int = FLAT_ROWS
+    epoch: int = EPOCH
+    list_rows: int = LIST_ROWS
+    window: int = WINDOW
+
+
+class Shortlist:
+    """Rows of length 1 or less by integer key, counted up from 0. What it gives holds every row that may be within
+    reach, among the rows looked at: all of a small gallery; of a large one what `Rule` says.
+    """
+
+    def __init__(self, dim: int, sizes: Sizes | None = None) -> None:
+        if dim > MAX_DIM:
+            raise ValueError(f"expected at most {MAX_DIM} dimensions, found {dim}")
+        self.dim = dim
+        self.recent = Recent(dim)
+        self.sizes = sizes or Sizes()
+        self.lists = Lists(dim, self.sizes.list_rows)
+        self.audits: Audits | None = None
+        self.epoch = 0
+        """Settlements of the lists so far."""
+        self._gone: set[int] = set()
+        self._stale: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        """By key: rows in the lists that are no longer what they say. Keys count up from 0."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the rows."""
+        return self.recent.bytes + self.lists.bytes
+
+    def put(self, key: int, row: Vec64) -> None:
+        """Insert or replace a row of length 1 or less, (d,)."""
+        self.recent.put(key, in_steps(row))
+        self._gone.discard(key)
+        self._count(key)
+
+    def drop(self, key: int) -> None:
+        """Take a row out; none there is fine."""
+        self.recent.drop(key)
+        if key in self.lists:
+            self._gone.add(key)
+        self._count(key)
+
+    def current(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which rows in the lists are still what they say."""
+        current: NDArray[np.bool_] = ~self._stale[keys]
+        return current
+
+    def probe(
+        self, probes: Vec64, at_least: float, top: int, but: Sequence[Collection[int]] = (), *, audited: bool = False
+    ) -> "Probes":
+        """Look at many probes at once, (b, d) of length 1 or less.
+
+        `but`: for each probe the rows that it is not compared with, such as its own. `audited`: these are like those
+        to come, and the rule of where to stop may be learnt from them; else they leave no trace.
+        """
+        margin = np.float32(2 * rounding_error(self.dim) * SQUARE)
+        wanted = Wanted(np.float32(at_least * SQUARE), top, margin)
+        return Probes(self, in_steps(probes), wanted, but or [()] * len(probes), audited=audited)
+
+    def _count(self, key: int) -> None:
+        """Take note that a row changed; settle the lists when it is time."""
+        if key >= len(self._stale):
+            self._stale = np.concatenate([self._stale, np.zeros(key + 1, np.bool_)])
+        self._stale[key] = True
+        if len(self.recent) + len(self._gone) < (self.sizes.epoch if self.lists.count else self.sizes.flat_rows):
+            return
+        self.lists.change({**dict.fromkeys(sorted(self._gone)), **self.recent.all()})
+        self.lists.settle()
+        self.recent = Recent(self.dim)
+        self._gone.clear()
+        self._stale[:] = False
+        self.epoch += 1
+        if self.audits is None:
+            self.audits = Audits(self.sizes.window)
+        self.audits.settle(len(self.lists), self.lists.count)
+
+
+class Probes:
+    """Probes that were looked at together; each is asked for once, in any order, as the gallery then is."""
+
+    def __init__(
+        self, gallery: Shortlist, probes: Steps32, wanted: Wanted, but: Sequence[Collection[int]], *, audited: bool
+    ) -> None:
+        self._gallery = gallery
+        self._probes = probes
+        self._wanted = wanted
+        self._but = but
+        self._audited = audited
+        self._waiting = np.ones(len(probes), np.bool_)
+        self._look()
+
+    def near(self, number: int) -> NDArray[np.int64]:
+        """Keys of all rows looked at whose true product may be `at_least` or among the `top` best; rising."""
+        if self._epoch != self._gallery.epoch:
+            self._look()
+        self._waiting[number] = False
+        keys, scores = self._recent.of(number, self._but[number])
+        if self._search is not None:
+            listed = self._of_lists(self._search, number, float(scores.max()) if len(scores) else -np.inf)
+            keys, scores = np.concatenate([keys, listed.keys]), np.concatenate([scores, listed.scores])
+        return np.sort(keys[scores >= self._wanted.floor(scores)])
+
+    def _look(self) -> None:
+        """Products of all that were not asked for yet, with the gallery as it is."""
+        gallery = self._gallery
+        waiting = np.flatnonzero(self._waiting)
+        self._epoch = gallery.epoch
+        self._recent = Look(gallery.recent, self._probes, waiting)
+        self._search: Search | None = None
+        if gallery.audits is not None:
+            self._search = self._into_lists(gallery.audits, waiting)
+
+    def _into_lists(self, audits: Audits, waiting: NDArray[np.intp]) -> Search:
+        lists = self._gallery.lists
+        self._rule = audits.rule
+        look = 1 if self._rule is None else self._rule.look
+        self._last = lists.count if self._rule is None else self._rule.last
+        chosen = waiting[audits.chosen(self._probes[waiting])] if self._audited else waiting[:0]
+        more = Wanted(self._wanted.at_least, self._wanted.top + SPARE, self._wanted.margin)
+        search = Search(lists, self._probes, more, self._but, chosen)
+        self._orders = dict(zip(waiting.tolist(), lists.order(self._probes[waiting]), strict=True))
+        self._first = dict(search.look({number: order[:look] for number, order in self._orders.items()}))
+        going_on = {
+            number: order[look:] if search.audited(number) else order[look : self._last]
+            for number, order in self._orders.items()
+            if search.audited(number) or not self._stops(number, self._recent.best(number, self._but[number]))
+        }
+        self._rest = dict(search.look(going_on, self._first))
+        return search
+
+    def _stops(self, number: int, new: float) -> bool:
+        return self._rule is not None and self._rule.stops(self._first[number].best, new)
+
+    def _of_lists(self, search: Search, number: int, new: float) -> Found:
+        """What the lists have, as far as it still holds. What is looked into depends on the gallery as it now is, not
+        as it was when the probes were looked at together.
+        """
+        found = self._first[number]
+        if not self._stops(number, new):
+            if number not in self._rest:
+                order = self._orders[number][self._rule.look if self._rule else 1 : self._last]
+                self._rest.update(search.look({number: order}, self._first))
+            found += self._rest[number]
+        if search.audited(number):
+            assert self._gallery.audits is not None, "there are lists"
+            self._gallery.audits.note(search.maxima(number)[self._orders[number]])
+        current = self._gallery.current(found.keys)
+        return Found(found.keys[current], found.scores[current], found.best)

@@ -1,0 +1,87 @@
+"""Who is who of one kind in one space: a partition, its calibration and its background work, behind five calls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rushes.processors.identity.arrival import NEAREST, Verdict, arrive
+from rushes.processors.identity.calibration import COLD, Calibration
+from rushes.processors.identity.consolidation import Consolidator, Schedule
+from rushes.processors.identity.grid import to_grid
+from rushes.processors.identity.partition import Observation, Partition
+from rushes.processors.identity.planning import Move
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A cluster that a picture may show; None is unknown."""
+
+    cluster: int | None
+    score: float | None
+    probability: float
+
+
+class Clusterer:
+    """Online clustering of one kind. Deterministic: the state is a function of the calls in their order."""
+
+    def __init__(self, dim: int, prior: Calibration = COLD, schedule: Schedule | None = None) -> None:
+        self.partition = Partition(dim)
+        self.consolidator = Consolidator(self.partition, prior, schedule)
+
+    @property
+    def calibration(self) -> Calibration:
+        return self.consolidator.calibration
+
+    def observe(self, frame: Sequence[Observation]) -> list[Verdict]:
+        """Take in all items of one kind in one frame and decide them at once. The items' integers count up from 0 in
+        the order of observation. Verdicts on others (promoted, driven out) are among those given back.
+        """
+        partition = self.partition
+        items = [partition.add(observation) for observation in frame]
+        driven_out = list(dict.fromkeys(partition.evicted))
+        partition.evicted.clear()
+        verdicts = self.decide([item for item in items if partition.cluster_of(item) is None])
+        for item in driven_out:
+            if partition.cluster_of(item) is None and item not in items:
+                verdicts += self.decide([item])
+        return verdicts
+
+    def decide(self, items: Sequence[int]) -> list[Verdict]:
+        """Decide items of one frame that are in no cluster: those that a correction or a removal set free."""
+        verdicts = arrive(self.partition, items, self.calibration.join)
+        for item in items:
+            self.consolidator.note(item)
+        return verdicts
+
+    def remove(self, item: int) -> None:
+        """Erase an item."""
+        self.partition.remove(item)
+
+    def due(self) -> bool:
+        """Whether background work is due."""
+        return self.consolidator.due()
+
+    def work(self, operations: int) -> list[Move]:
+        """A slice of background work."""
+        return self.consolidator.step(operations)
+
+    def settle(self) -> list[Move]:
+        """All background work there is, whatever the counts."""
+        moves: list[Move] = []
+        self.consolidator.request()
+        while self.consolidator.due():
+            moves += self.consolidator.step(10_000_000)
+        return moves
+
+    def identify(self, vector: NDArray[np.floating], top: int = NEAREST) -> list[Candidate]:
+        """Who a picture shows, most probable first, unknown among them; nothing is stored. vector: (d,)."""
+        probe = to_grid(vector).astype(np.float64)
+        near = self.partition.scores(probe, top, 2.0)[:top]
+        odds = [self.calibration.probability(score) for _, score in near]
+        odds = [p / max(1.0 - p, 1e-9) for p in odds]
+        total = 1.0 + sum(odds)
+        found = [Candidate(cluster, score, each / total) for (cluster, score), each in zip(near, odds, strict=True)]
+        found.append(Candidate(None, None, 1.0 / total))
+        return sorted(found, key=lambda each: -each.probability)

@@ -1,0 +1,251 @@
+"""Background work: what arrivals decided one by one is looked at together, in slices of bounded cost.
+
+A plan is made of the partition as it is when the plan begins, by a generator that yields what each piece of work
+cost; `step` runs it until its operations are spent. What arrives meanwhile is decided against the partition as it is,
+and keeps its place beside the moves of the plan. A new fact (a pin, a rejection, a removal) drops the plan and
+begins it again. The result is a function of the sequence of calls.
+
+Up to `exact_limit` items, everything is linked anew and the library calibrated. Beyond, each touched cluster is
+linked with its neighbours, and the library is calibrated on a sample of neighbourhoods when it grew by half.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from rushes.processors.identity.calibration import COLD, Calibration, calibrate
+from rushes.processors.identity.linkage import agglomerate, cut, products
+from rushes.processors.identity.neighbourhoods import Rows, Unit, rows
+from rushes.processors.identity.partition import Partition
+from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle
+
+Work = Generator[int, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When background work is due, in counts."""
+
+    exact_limit: int = 1500
+    """Items up to which everything is linked at once: some 0.5 s of work, handed out in slices."""
+    first: int = 8
+    least_new: int = 16
+    growth: float = 0.1
+    """New items per item that make consolidation due."""
+    most_new: int = 1000
+    sample: int = 1000
+    """Items that a calibration of a large library looks at."""
+    recalibrate: float = 0.5
+    most_units: int = 400
+    """Units of one neighbourhood."""
+    margin: float = 0.1
+    """Of the way from the threshold to 1: how far below the threshold a neighbour is looked for."""
+
+
+class Consolidator:
+    """Background work of one partition."""
+
+    def __init__(self, partition: Partition, prior: Calibration = COLD, schedule: Schedule | None = None) -> None:
+        self.partition = partition
+        self.calibration = prior
+        self.schedule = schedule or Schedule()
+        self.revised = 0
+        self._fixed = False
+        self._arrived = 0
+        self._since = 0
+        self._calibrated_at = 0
+        self._touched: dict[int, None] = {}
+        self._moved: Touched = {}
+        self._work: Work | None = None
+        self._facts = 0
+        self._requested = False
+
+    def fix(self, calibration: Calibration) -> None:
+        """Use this calibration and no other."""
+        self.calibration = calibration
+        self._fixed = True
+
+    def note(self, item: int) -> None:
+        """An item arrived, or was decided anew."""
+        self._since += 1
+        self._arrived += 1
+        self._touched[item] = None
+
+    def request(self) -> None:
+        """Work is due whatever the counts."""
+        self._requested = True
+
+    def due(self) -> bool:
+        """Whether `step` has something to do."""
+        if self._work is not None:
+            return True
+        if self._since == 0:
+            return False
+        size = len(self.partition)
+        schedule = self.schedule
+        least = schedule.least_new if size > 2 * schedule.least_new else schedule.first
+        return self._requested or self._since >= min(max(least, schedule.growth * size), schedule.most_new)
+
+    def step(self, operations: int) -> list[Move]:
+        """Work for about this many elements touched (1e6 take a millisecond or two). Returns what moved meanwhile."""
+        if not self.due():
+            return []
+        left = operations
+        if self._work is not None and self._facts != self.partition.facts.changes:
+            self._work.close()
+            self._work = None
+        if self._work is None:
+            self._begin()
+        while left > 0 and self._work is not None:
+            try:
+                left -= next(self._work)
+            except StopIteration:
+                self._work = None
+        moves = explain(self.partition, self._moved, self.calibration.join)
+        self._moved.clear()
+        self.revised += len(moves)
+        return moves
+
+    def _begin(self) -> None:
+        self._requested = False
+        self._since = 0
+        self._facts = self.partition.facts.changes
+        small = len(self.partition) <= self.schedule.exact_limit
+        self._work = self._whole() if small else self._local()
+
+    def _whole(self) -> Work:
+        partition = self.partition
+        partition.reweigh()
+        self._touched.clear()
+        yield len(partition) * UNIT_COST // 10
+        units = _good_units(partition, partition.items())
+        if len(units) < 2:
+            return
+        facts = rows(partition, units)
+        yield len(units) * UNIT_COST
+        gram = yield from products(facts.sums, facts.weights)
+        merges = yield from agglomerate(gram, facts.weights, facts.apart)
+        if not self._fixed:
+            yield from self._calibrate(units)
+        threshold = self.calibration.join
+        grouping = cut(merges, len(facts.groups), threshold)
+        yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
+        yield from self._late([item for item in partition.items() if not partition.entry(item).good])
+
+    def _late(self, items: list[int]) -> Work:
+        """Poor items are decided anew, once the good ones are where they belong; they bridge nothing."""
+        partition = self.partition
+        for item in items:
+            if item not in partition:
+                continue
+            unit = partition.facts.unit(item)
+            if any(partition.entry(each).good for each in unit) or unit[0] != item:
+                continue
+            note(partition, unit, self._moved)
+            partition.place(unit, None)
+            settle(partition, unit, self.calibration.join)
+            yield UNIT_COST
+
+    def _calibrate(self, units: list[Unit]) -> Generator[int, None, None]:
+        """Choose the threshold anew on these units' items."""
+        partition = self.partition
+        items = [item for unit in units for item in unit if partition.entry(item).good]
+        self._calibrated_at = len(partition)
+        if len(items) < 3:
+            return
+        sample = rows(partition, [(item,) for item in items])
+        grid = np.stack([partition.entry(item).vector() for item in items])
+        similarity = yield from products(grid, np.ones(len(items)))
+        merges = yield from agglomerate(
+            similarity, np.ones(len(items)), sample.apart if len(sample.groups) == len(items) else None
+        )
+        frames = np.array([partition.facts.frame(item) for item in items])
+        one, other = np.nonzero(np.triu(frames[:, None] == frames, 1))
+        self.calibration = yield from calibrate(similarity, merges, similarity[one, other])
+
+    def _local(self) -> Work:
+        partition, schedule = self.partition, self.schedule
+        if len(partition) >= self._calibrated_at * (1 + schedule.recalibrate):
+            before = self.calibration.join
+            if not self._fixed:
+                yield from self._calibrate(_good_units(partition, self._sample()))
+            partition.reweigh()
+            if abs(self.calibration.join - before) > 0.01:
+                self._touched = dict.fromkeys(partition.items())
+        threshold = self.calibration.join
+        seen: set[int] = set()
+        waiting, self._touched = self._touched, {}
+        for item in waiting:
+            if item not in partition or not partition.entry(item).good or item in seen:
+                continue
+            around = self._around(item, threshold)
+            yield UNIT_COST * 2
+            seen |= {each for unit in around for each in unit}
+            if len(around) < 2:
+                continue
+            facts = rows(partition, around)
+            yield len(around) * UNIT_COST
+            gram = yield from products(facts.sums, facts.weights)
+            merges = yield from agglomerate(gram, facts.weights, facts.apart, threshold)
+            grouping = cut(merges, len(facts.groups), threshold)
+            yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
+        yield from self._late([item for item in waiting if item in partition and not partition.entry(item).good])
+
+    def _around(self, item: int, threshold: float) -> list[Unit]:
+        """An item's cluster (or itself) with the clusters and waiting items that might exchange members with it."""
+        partition, schedule = self.partition, self.schedule
+        cluster = partition.cluster_of(item)
+        if cluster is None:
+            total, weight = partition.unit_sum((item,))
+            items = [item]
+        else:
+            total, weight = partition.clusters.total(cluster), partition.clusters.weight(cluster)
+            items = sorted(partition.members(cluster))
+        low = threshold - schedule.margin * (1 - threshold)
+        for near, _ in partition.scores(total, 0, low, weight, () if cluster is None else (cluster,)):
+            if len(items) + len(partition.members(near)) <= schedule.most_units:
+                items += sorted(partition.members(near))
+        for other, _ in partition.noise_scores(total, 0, low, weight, (item,)):
+            if len(items) < schedule.most_units:
+                items.append(other)
+        return _good_units(partition, items)
+
+    def _sample(self) -> list[int]:
+        """Whole neighbourhoods: clusters drawn at random with their three nearest, 30 items of each at most."""
+        partition, schedule = self.partition, self.schedule
+        rng = np.random.default_rng(len(partition))
+        live = list(partition.clusters)
+        chosen: dict[int, None] = {}
+        for place in rng.permutation(len(live)).tolist():
+            total, weight = partition.clusters.total(live[place]), partition.clusters.weight(live[place])
+            for near, _ in partition.scores(total, 4, 2.0, weight):
+                items = [item for item in sorted(partition.members(near)) if partition.entry(item).good]
+                if len(items) > 30:
+                    items = sorted(items[k] for k in rng.choice(len(items), 30, replace=False))
+                chosen.update(dict.fromkeys(items))
+            if len(chosen) >= schedule.sample:
+                break
+        return sorted(chosen)[: schedule.sample]
+
+
+def _good_units(partition: Partition, items: list[int]) -> list[Unit]:
+    """Units with a good item in them, each once, in order."""
+    seen: set[int] = set()
+    units = []
+    for item in items:
+        if item in seen:
+            continue
+        unit = partition.facts.unit(item)
+        seen.update(unit)
+        if any(partition.entry(each).good for each in unit):
+            units.append(unit)
+    return units
+
+
+def _collect(facts: Rows, grouping: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> list[list[Unit]]:
+    """Units of each group, in order of the groups' lowest rows."""
+    collected: dict[int, list[Unit]] = {}
+    for row, group in enumerate(grouping.tolist()):
+        collected.setdefault(group, []).extend(facts.groups[row])
+    return list(collected.values())

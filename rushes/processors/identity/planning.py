@@ -1,0 +1,168 @@
+"""From a grouping of units to moves: which id each group inherits, and who goes where."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rushes.processors.identity.arrival import NEAREST
+from rushes.processors.identity.gallery import Scored
+from rushes.processors.identity.grid import linkage
+from rushes.processors.identity.partition import Partition
+
+Revised = Literal["merged", "split", "promoted", "moved", "noise"]
+Unit = tuple[int, ...]
+
+Touched = dict[int, int | None]
+"""Items that were moved, and the cluster each was in before."""
+
+UNIT_COST: Final = 20_000
+"""Elements touched that moving an item takes as long as (some 20 us)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An item whose cluster consolidation changed."""
+
+    item: int
+    cluster: int | None
+    previous: int | None
+    decision: Revised
+    score: float | None
+    """Average linkage to where it is now, itself left out; to the best cluster, if it went to noise."""
+    margin: float | None
+    nearest: tuple[Scored, ...]
+    threshold: float
+
+
+def inherit(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[int | None]:
+    """The cluster id of each group: the one it shares most items with, each inherited once, ties to the older; pinned
+    items bind their group to their cluster. None where it is new, or one waiting item.
+    """
+    taken: dict[int, int] = {}
+    used: set[int] = set()
+    overlaps = []
+    for place, group in enumerate(groups):
+        for unit in group:
+            pin = partition.facts.unit_pin(unit[0])
+            if pin is not None:
+                taken[place] = pin
+                used.add(pin)
+        shared = Counter(partition.cluster_of(item) for unit in group for item in unit)
+        overlaps += [(-count, cluster, place) for cluster, count in shared.items() if cluster is not None]
+    for _, cluster, place in sorted(overlaps):
+        if place not in taken and cluster not in used:
+            taken[place] = cluster
+            used.add(cluster)
+    return [taken.get(place) for place in range(len(groups))]
+
+
+def carry_out(
+    partition: Partition, groups: Sequence[Sequence[Unit]], threshold: float, touched: Touched
+) -> Generator[int, None, None]:
+    """Make the partition agree with the groups, unit by unit; what is touched is noted.
+
+    A unit that another fact keeps out of its group's cluster waits for the others to move, then goes where it best may.
+    """
+    blocked: list[tuple[Unit, int | None]] = []
+    for planned, target in _goals(partition, groups):
+        unit = partition.facts.unit(planned[0])  # it may have grown since the plan was made
+        note(partition, unit, touched)
+        if target is not None and target in partition.unit_forbidden(unit):
+            blocked.append((unit, target))
+        else:
+            partition.place(unit, target)
+        yield UNIT_COST * len(unit)
+    for planned, _ in blocked:
+        unit = partition.facts.unit(planned[0])
+        note(partition, unit, touched)
+        partition.place(unit, None)
+    for planned, target in blocked:
+        unit = partition.facts.unit(planned[0])
+        if target is None or target in partition.unit_forbidden(unit):
+            settle(partition, unit, threshold)
+        else:
+            partition.place(unit, target)
+        yield UNIT_COST * len(unit)
+
+
+def note(partition: Partition, unit: Unit, touched: Touched) -> None:
+    """Remember where items were before they are moved."""
+    for item in unit:
+        touched.setdefault(item, partition.cluster_of(item))
+
+
+def _goals(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[tuple[Unit, int | None]]:
+    """Units that are not where their group is to be."""
+    goals: list[tuple[Unit, int | None]] = []
+    for group, inherited in zip(groups, inherit(partition, groups), strict=True):
+        lone = sum(len(unit) for unit in group) == 1
+        target = None if lone and partition.facts.unit_pin(group[0][0]) is None else inherited
+        if target is None and not lone:
+            target = partition.new_cluster(founder=min(unit[0] for unit in group))
+        goals += [(unit, target) for unit in group if any(partition.cluster_of(item) != target for item in unit)]
+    return goals
+
+
+def settle(partition: Partition, unit: Unit, threshold: float) -> None:
+    """Put a unit that is in no cluster into the best that it may join at the threshold, if there is one."""
+    total, weight = partition.unit_sum(unit)
+    forbidden = partition.unit_forbidden(unit)
+    pin = partition.facts.unit_pin(unit[0])
+    if pin is not None:
+        partition.place(unit, pin)
+        return
+    for cluster, score in partition.scores(total, 0, threshold, weight):
+        if score >= threshold and cluster not in forbidden:
+            partition.place(unit, cluster)
+            return
+
+
+def explain(partition: Partition, touched: Touched, threshold: float) -> list[Move]:
+    """The moves among what was touched, with scores and nearest clusters as they now are."""
+    moves = []
+    for item, previous in touched.items():
+        cluster = partition.cluster_of(item)
+        if cluster == previous:
+            continue
+        entry = partition.entry(item)
+        own = None
+        if cluster is not None:
+            rest = partition.clusters.weight(cluster) - entry.weight
+            if rest > 0.0:
+                with_it = partition.clusters.score(cluster, entry.vector(), 1.0)
+                itself = _self_score(partition, item)
+                own = (with_it * (rest + entry.weight) - entry.weight * itself) / rest
+        nearest = partition.scores(entry.vector(), NEAREST + 1, 2.0)
+        others = [score for near, score in nearest if near != cluster]
+        score = own if cluster is not None else (others[0] if others else None)
+        margin = own - others[0] if own is not None and others else None
+        moves.append(
+            Move(
+                item,
+                cluster,
+                previous,
+                _word(partition, previous, cluster),
+                score,
+                margin,
+                tuple(nearest[:NEAREST]),
+                threshold,
+            )
+        )
+    return moves
+
+
+def _self_score(partition: Partition, item: int) -> float:
+    """An item's similarity to itself: 1 but for the grid."""
+    vector = partition.entry(item).vector()
+    return linkage(vector, vector, 1.0, 1.0)
+
+
+def _word(partition: Partition, previous: int | None, cluster: int | None) -> Revised:
+    if cluster is None:
+        return "noise"
+    if previous is None:
+        return "promoted"
+    if not partition.members(previous):
+        return "merged"
+    return "split" if partition.founder(cluster) in partition.members(cluster) and cluster > previous else "moved"

@@ -1,0 +1,194 @@
+"""What a gallery gives: the nearest, exactly the same whatever the batch and the threads, and rarely a miss."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rushes.processors.gallery.integers import SQUARE, in_steps, rounding_error
+from rushes.processors.gallery.shortlist import Shortlist, Sizes
+
+DIM = 32
+SMALL = Sizes(flat_rows=64, epoch=16, list_rows=16, window=512)
+
+
+def units(rng: np.random.Generator, count: int, dim: int = DIM) -> np.ndarray:
+    rows = rng.standard_normal((count, dim))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def near_exactly(rows: dict[int, np.ndarray], probe: np.ndarray, at_least: float, top: int) -> set[int]:
+    """All rows of the exact product, and the best few: what a shortlist must hold."""
+    scores = {key: float(row @ probe) for key, row in rows.items()}
+    best = sorted(scores, key=lambda key: (-scores[key], key))
+    return {key for key in best if scores[key] >= at_least} | set(best[:top])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.integers(0, 5), st.floats(-1.0, 1.0))
+def test_a_small_gallery_gives_all_that_a_naive_loop_finds(seed, changes, top, at_least):
+    rng = np.random.default_rng(seed)
+    gallery, rows = Shortlist(DIM), {}
+    batch = units(rng, 4)
+    probes = gallery.probe(batch, at_least, top)
+    for row in units(rng, changes):
+        key = int(rng.integers(20))
+        if rng.random() < 0.3:
+            rows.pop(key, None)
+            gallery.drop(key)
+        else:
+            rows[key] = row * rng.uniform(0.3, 1.0)
+            gallery.put(key, rows[key])
+    for number, probe in enumerate(batch):
+        assert near_exactly(rows, probe, at_least, top) <= set(probes.near(number).tolist()) <= set(rows)
+
+
+def test_rounding_stays_within_its_bound_and_products_are_whole_numbers():
+    rng = np.random.default_rng(0)
+    rows, probes = units(rng, 500, 512), units(rng, 50, 512)
+    products = in_steps(probes) @ in_steps(rows).T
+    assert (products == np.rint(products)).all()
+    assert np.abs(products / SQUARE - probes @ rows.T).max() < rounding_error(512)
+
+
+class Stream:
+    """Arrivals as a clusterer makes them: each probe is asked for, then changes a row, and some rows go."""
+
+    def __init__(self, seed: int, sizes: Sizes = SMALL, items: int = 1_500) -> None:
+        rng = np.random.default_rng(seed)
+        self.centres = units(rng, 400)
+        who = rng.integers(400, size=items)
+        noise = units(rng, items) * 0.8
+        self.probes = self.centres[who] + noise
+        self.probes /= np.linalg.norm(self.probes, axis=1, keepdims=True)
+        self.gallery = Shortlist(DIM, sizes)
+        self.rows: dict[int, np.ndarray] = {}
+
+    def run(self, batch: int) -> list[list[int]]:
+        said = []
+        for start in range(0, len(self.probes), batch):
+            part = self.probes[start : start + batch]
+            looked = self.gallery.probe(part, 0.6, 2, audited=True)
+            for number, probe in enumerate(part):
+                near = looked.near(number).tolist()
+                said.append(near)
+                self.decide(start + number, probe, near)
+        return said
+
+    def decide(self, item: int, probe: np.ndarray, near: list[int]) -> None:
+        scores = {key: float(self.rows[key] @ probe) for key in near}
+        best = max(scores, key=lambda key: (scores[key], -key), default=None)
+        if best is not None and scores[best] > 0.6:
+            self.rows[best] = (self.rows[best] + probe) / np.linalg.norm(self.rows[best] + probe)
+            self.gallery.put(best, self.rows[best])
+        else:
+            self.rows[item] = probe
+            self.gallery.put(item, probe)
+        if item % 11 == 0:
+            gone = min(self.rows)
+            del self.rows[gone]
+            self.gallery.drop(gone)
+
+
+@pytest.mark.parametrize("batch", [7, 64, 1_500])
+def test_the_batch_changes_nothing_although_rows_come_and_go_within_it(batch):
+    one_by_one, together = Stream(1), Stream(1)
+    assert together.run(batch) == one_by_one.run(1)
+    assert one_by_one.gallery.lists.count > 4, "the stream must grow into lists"
+    assert one_by_one.gallery.audits.rule is not None, "and into a rule"
+
+
+def test_threads_change_nothing():
+    code = (
+        "import runpy, hashlib; module = runpy.run_path(__import__('sys').argv[1]); "
+        "print(hashlib.sha256(repr(module['Stream'](2).run(64)).encode()).hexdigest())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code, __file__],
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": threads, "OPENBLAS_CORETYPE": core},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads, core in (("1", "Haswell"), ("2", "Haswell"), ("1", "Nehalem"))
+    }
+    assert len(said) == 1
+
+
+def test_asking_without_auditing_leaves_no_trace():
+    asked, left_alone = Stream(3), Stream(3)
+    for number in range(len(asked.probes)):
+        asked.gallery.probe(asked.probes[number][None], 0.2, 3).near(0)
+        for stream in (asked, left_alone):
+            looked = stream.gallery.probe(stream.probes[number][None], 0.6, 2, audited=True)
+            stream.decide(number, stream.probes[number], looked.near(0).tolist())
+    assert asked.gallery.audits.rule == left_alone.gallery.audits.rule
+    assert asked.rows.keys() == left_alone.rows.keys()
+
+
+def test_a_row_is_not_compared_with_its_own():
+    rng = np.random.default_rng(4)
+    rows = units(rng, 300)
+    gallery = Shortlist(DIM, SMALL)
+    for key, row in enumerate(rows):
+        gallery.put(key, row)
+    own = gallery.probe(rows, 2.0, 1, [{key} for key in range(300)])
+    for key in range(300):
+        near = own.near(key).tolist()
+        others = rows @ rows[key]
+        others[key] = -1
+        assert key not in near
+        assert int(others.argmax()) in near
+
+
+@pytest.mark.parametrize(("spread", "founders"), [(0.4, 0.1), (1.0, 0.3), (1.5, 1.0)])
+def test_the_true_best_is_missed_once_in_a_thousand_at_most_whatever_the_material(spread, founders):
+    """Near their row, far from it, and none of theirs there at all: isotropic, where lists tell nothing."""
+    rng = np.random.default_rng(5)
+    sizes = Sizes(flat_rows=256, epoch=64, list_rows=64, window=4_096)
+    rows = units(rng, 3_000)
+    gallery = Shortlist(DIM, sizes)
+    for key, row in enumerate(rows):
+        gallery.put(key, row)
+
+    def drawn(count: int) -> np.ndarray:
+        probes = rows[rng.integers(len(rows), size=count)] + spread * units(rng, count)
+        new = rng.random(count) < founders
+        probes[new] = units(rng, int(new.sum()))
+        return probes / np.linalg.norm(probes, axis=1, keepdims=True)
+
+    for _ in range(16):
+        learnt = gallery.probe(drawn(256), 2.0, 1, audited=True)
+        for number in range(256):
+            learnt.near(number)
+    for key in range(64):
+        gallery.put(key, rows[key])
+    assert gallery.audits.rule is not None
+    missed, probes = 0, drawn(8_000)
+    looked = gallery.probe(probes, 2.0, 1)
+    best = (probes @ rows.T).argmax(axis=1)
+    for number in range(8_000):
+        missed += best[number] not in looked.near(number)
+    # Expected at most 8,000 * 3 / 2,049 = 11.7, a count with a standard deviation of 6.8 (its rate is a beta variable).
+    assert missed <= 25
+
+
+def test_lists_hold_every_row_once_after_any_changes():
+    rng = np.random.default_rng(6)
+    gallery, rows = Shortlist(DIM, SMALL), {}
+    for row in units(rng, 2_000):
+        key = int(rng.integers(600))
+        if rng.random() < 0.25:
+            rows.pop(key, None)
+            gallery.drop(key)
+        else:
+            rows[key] = row
+            gallery.put(key, row)
+    everything = gallery.probe(units(rng, 1), -2.0, 0).near(0).tolist()
+    assert everything == sorted(rows)
