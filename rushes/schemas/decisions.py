@@ -8,13 +8,18 @@ from rushes.schemas.event import Event, GridBox, ItemKind, MediaName, Part, Time
 from rushes.schemas.media import MediaVersion
 from rushes.schemas.revision import Revision
 
-CLUSTERER_VERSION = "fixed-1"
+CLUSTERER_VERSION = "2"
 """Version of the deciding code. Records and rows carry it: equal revisions of unequal content are told apart by it."""
 
 Decision = Literal[
     "joined", "founded", "noise", "promoted", "merged", "split", "moved", "confirmed", "rejected",
     "undone", "displaced", "remapped", "retired", "removed",
 ]  # fmt: skip
+
+
+Basis = Literal["likeness", "tracklet", "person", "evidence"]
+"""What a decision rests on: likeness to what is there; a tracklet, whose items are one; a person's word; or all of the
+evidence together, weighed again by consolidation."""
 
 
 class Presence(Part):
@@ -30,6 +35,7 @@ class Neighbour(Part):
     cluster_id: Uuid
     similarity: float
     exemplar_item_id: Uuid | None = None
+    probability: float | None = Field(default=None, description="That the item is one with it, as calibrated.")
 
 
 class Thresholds(Part):
@@ -38,6 +44,18 @@ class Thresholds(Part):
     join: float
     join_in_scene: float | None = None
     found: float
+    uncertainty: float | None = Field(
+        default=None, description="Of `join`, one standard deviation; null for a threshold set by hand."
+    )
+    source: str | None = Field(default=None, description="What `join` was learnt from; null where set by hand.")
+
+
+class MergeProposal(Part):
+    """Another cluster that may be the same one: not sure enough to merge, worth a person's look."""
+
+    cluster_id: Uuid
+    similarity: float
+    probability: float | None = Field(default=None, description="That they are one, as calibrated.")
 
 
 class Cause(Part):
@@ -59,7 +77,13 @@ class ClusterAssigned(Event):
     parent_cluster_id: Uuid | None = Field(default=None, description="The scene of the item's frame.")
     previous_cluster_id: Uuid | None = None
     decision: Decision
-    similarity: float | None = Field(default=None, description="Cosine to the cluster's mean, or to the pair's other.")
+    basis: Basis | None = None
+    reason: str | None = Field(default=None, description="Why, in words for a person.")
+    similarity: float | None = Field(
+        default=None,
+        description="To the cluster or the pair's other: the average cosine to its items (`calibrated`), or the cosine "
+        "to its mean (`fixed`).",
+    )
     margin: float | None = Field(default=None, description="Similarity less that of the second best.")
     nearest: tuple[Neighbour, ...] = ()
     thresholds: Thresholds | None = None
@@ -103,6 +127,7 @@ class ClusterChanged(Event):
     exemplar_item_ids: tuple[Uuid, ...] = ()
     cover_item_id: Uuid | None = None
     cover_uri: str | None = None
+    proposals: tuple[MergeProposal, ...] = Field(default=(), description="Of active clusters: the likeliest first.")
     model_id: str
     generation: str
     revision: Revision
