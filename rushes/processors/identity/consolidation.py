@@ -16,7 +16,7 @@ import numpy as np
 
 from rushes.processors.identity.calibration import COLD, Calibration, calibrate
 from rushes.processors.identity.linkage import agglomerate, cut, products
-from rushes.processors.identity.neighbourhoods import Rows, Unit, rows
+from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, rows
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle
 
@@ -119,7 +119,7 @@ class Consolidator:
         partition.reweigh()
         self._touched.clear()
         yield len(partition) * UNIT_COST // 10
-        units = _good_units(partition, partition.items())
+        units = alike_to_their_pins(partition, _good_units(partition, partition.items()), self.calibration.join)
         if len(units) < 2:
             return
         facts = rows(partition, units)
@@ -148,21 +148,21 @@ class Consolidator:
             yield UNIT_COST
 
     def _calibrate(self, units: list[Unit]) -> Generator[int, None, None]:
-        """Choose the threshold anew on these units' items."""
+        """Choose the threshold anew on these units, each counted once: a tracklet's items are all but copies of one
+        another, and would tell that copies are what is one.
+        """
         partition = self.partition
-        items = [item for unit in units for item in unit if partition.entry(item).good]
         self._calibrated_at = len(partition)
-        if len(items) < 3:
+        sample = rows(partition, units)
+        count = len(sample.groups)
+        if count < 3:
             return
-        sample = rows(partition, [(item,) for item in items])
-        grid = np.stack([partition.entry(item).vector() for item in items])
-        similarity = yield from products(grid, np.ones(len(items)))
-        merges = yield from agglomerate(
-            similarity, np.ones(len(items)), sample.apart if len(sample.groups) == len(items) else None
-        )
-        frames = np.array([partition.facts.frame(item) for item in items])
-        one, other = np.nonzero(np.triu(frames[:, None] == frames, 1))
-        self.calibration = yield from calibrate(similarity, merges, similarity[one, other])
+        gram = yield from products(sample.sums, sample.weights)
+        similarity = gram / np.multiply.outer(sample.weights, sample.weights)
+        np.fill_diagonal(similarity, 1.0)
+        merges = yield from agglomerate(similarity, np.ones(count), sample.apart)
+        apart = np.zeros((count, count), np.bool_) if sample.apart is None else sample.apart
+        self.calibration = yield from calibrate(similarity, merges, similarity[np.triu(apart, 1)])
 
     def _local(self) -> Work:
         partition, schedule = self.partition, self.schedule
@@ -209,7 +209,7 @@ class Consolidator:
         for other, _ in partition.noise_scores(total, 0, low, weight, (item,)):
             if len(items) < schedule.most_units:
                 items.append(other)
-        return _good_units(partition, items)
+        return alike_to_their_pins(partition, _good_units(partition, items), threshold)
 
     def _sample(self) -> list[int]:
         """Whole neighbourhoods: clusters drawn at random with their three nearest, 30 items of each at most."""

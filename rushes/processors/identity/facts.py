@@ -35,6 +35,7 @@ class Facts:
         self._pin: dict[int, int] = {}
         self._pinned_to: dict[int, set[int]] = defaultdict(set)
         self._rejected: dict[int, set[int]] = defaultdict(set)
+        self._rejected_from: dict[int, set[int]] = defaultdict(set)
 
     def add(self, item: int, frame: int, tracklet: int | None) -> None:
         """Register an item."""
@@ -61,7 +62,8 @@ class Facts:
             del self._in_frame[frame]
         self._leave_tracklet(item)
         self.unpin(item)
-        self._rejected.pop(item, None)
+        for cluster in self._rejected.pop(item, set()):
+            self._rejected_from[cluster].discard(item)
 
     def unit(self, item: int) -> tuple[int, ...]:
         """The item and all that must be where it is, in order of arrival."""
@@ -103,6 +105,12 @@ class Facts:
     def pinned_to(self, cluster: int) -> frozenset[int]:
         """Items that people put into a cluster."""
         return frozenset(self._pinned_to.get(cluster, ()))
+
+    def is_spoken_of(self, cluster: int) -> bool:
+        """Whether a person put something into the cluster, or said that something does not belong to it: while it has
+        members it stays a cluster, however few, or that word would be about nothing.
+        """
+        return bool(self._pinned_to.get(cluster)) or bool(self._rejected_from.get(cluster))
 
     def rejected(self, item: int) -> set[int]:
         """Clusters that a person said the item, or one of its unit, does not belong to."""
@@ -150,11 +158,13 @@ class Facts:
         if self.unit_pin(item) == cluster:
             self._disbelieve(item)
         self._rejected[item].add(cluster)
+        self._rejected_from[cluster].add(item)
         self.changes += 1
 
     def unreject(self, item: int, cluster: int) -> None:
         """Take a rejection back."""
         self._rejected[item].discard(cluster)
+        self._rejected_from[cluster].discard(item)
         self.changes += 1
 
     def _leave_tracklet(self, item: int) -> None:

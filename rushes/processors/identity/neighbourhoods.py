@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rushes.processors.identity.grid import Vec64, linkage
 from rushes.processors.identity.linkage import Flags, Matrix
 from rushes.processors.identity.partition import Partition
 
@@ -19,6 +20,35 @@ class Rows:
     sums: Matrix
     weights: Matrix
     apart: Flags | None
+
+
+def alike_to_their_pins(partition: Partition, units: Sequence[Unit], threshold: float) -> list[Unit]:
+    """Without the units that a person put where they are unlike the others. These stay there, but speak for nobody:
+    what is like them would follow them, and take the cluster from those who were there.
+    """
+    facts = partition.facts
+    others: dict[int, tuple[Vec64, float]] = {}
+    kept = []
+    for unit in units:
+        pin = facts.unit_pin(unit[0])
+        if pin is not None:
+            if pin not in others:
+                others[pin] = _unpinned(partition, pin)
+            total, weight = others[pin]
+            own, own_weight = partition.unit_sum(unit)
+            if weight > 0.0 and linkage(total, own, weight, own_weight) < threshold:
+                continue
+        kept.append(unit)
+    return kept
+
+
+def _unpinned(partition: Partition, cluster: int) -> tuple[Vec64, float]:
+    """Sum and weight of a cluster's items that nobody put there."""
+    if cluster not in partition.clusters:
+        return np.zeros(partition.dim), 0.0
+    pinned = [item for item in sorted(partition.members(cluster)) if partition.facts.unit_pin(item) is not None]
+    total, weight = partition.unit_sum(pinned)
+    return partition.clusters.total(cluster) - total, partition.clusters.weight(cluster) - weight
 
 
 def rows(partition: Partition, units: Sequence[Unit]) -> Rows:
@@ -60,7 +90,16 @@ def _apart(
                 if cluster in by_pin:
                     others.add(by_pin[cluster])
                 others |= {row_of[item] for item in partition.members(cluster) if item in row_of}
+            for cluster in _taken_by_rivals(partition, unit, by_pin):
+                others |= {row_of[item] for item in partition.members(cluster) if item in row_of} - {row}
             for other in others:
                 flags[row, other] = flags[other, row] = True
     np.fill_diagonal(flags, val=False)
     return flags if flags.any() else None
+
+
+def _taken_by_rivals(partition: Partition, unit: Unit, by_pin: dict[int, int]) -> set[int]:
+    """Clusters into which a person put something that cannot be one with the unit, and that is no row here."""
+    facts = partition.facts
+    pins = {facts.unit_pin(mate) for mate in facts.apart(unit)}
+    return {pin for pin in pins if pin is not None and pin not in by_pin}

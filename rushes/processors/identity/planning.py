@@ -97,7 +97,9 @@ def _goals(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[tuple
     goals: list[tuple[Unit, int | None]] = []
     for group, inherited in zip(groups, inherit(partition, groups), strict=True):
         lone = sum(len(unit) for unit in group) == 1
-        target = None if lone and partition.facts.unit_pin(group[0][0]) is None else inherited
+        target = inherited
+        if lone and (inherited is None or not partition.facts.is_spoken_of(inherited)):
+            target = None
         if target is None and not lone:
             target = partition.new_cluster(founder=min(unit[0] for unit in group))
         goals += [(unit, target) for unit in group if any(partition.cluster_of(item) != target for item in unit)]
@@ -105,7 +107,9 @@ def _goals(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[tuple
 
 
 def settle(partition: Partition, unit: Unit, threshold: float) -> None:
-    """Put a unit that is in no cluster into the best that it may join at the threshold, if there is one."""
+    """Put a unit that is in no cluster into the best that it may join at the threshold; where there is none, a tracklet
+    with a good item is a cluster of its own, and a single item waits.
+    """
     total, weight = partition.unit_sum(unit)
     forbidden = partition.unit_forbidden(unit)
     pin = partition.facts.unit_pin(unit[0])
@@ -116,6 +120,8 @@ def settle(partition: Partition, unit: Unit, threshold: float) -> None:
         if score >= threshold and cluster not in forbidden:
             partition.place(unit, cluster)
             return
+    if len(unit) > 1 and any(partition.entry(item).good for item in unit):
+        partition.place(unit, partition.new_cluster(founder=unit[0]))
 
 
 def explain(partition: Partition, touched: Touched, threshold: float) -> list[Move]:
