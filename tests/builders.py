@@ -7,18 +7,21 @@ import numpy as np
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.items import Changes
 from rushes.processors.clustering.library import Library
+from rushes.processors.clustering.policy import DEFAULT, Policy, PolicyName
 from rushes.schemas import ids
 from rushes.schemas.event import ItemKind
 from rushes.schemas.feedback import Anchor, Confirm, FeedbackGiven, ItemRef, Move, Reject, Undo
 from rushes.schemas.ids import Box, FrameId, Generation, ItemId, LibraryId, MediaId
 from rushes.schemas.log import (
     CandidateItem,
+    ConsolidationRequested,
     EmbeddedFrame,
     FeedbackSubmitted,
     ItemsEmbedded,
     KindItems,
     MediaRemoved,
     MediaTotals,
+    Tracklet,
 )
 from rushes.schemas.revision import Revision
 from rushes.schemas.vectors import encode_vector
@@ -39,13 +42,27 @@ def towards(a: int, b: int, cosine: float) -> np.ndarray:
     return cosine * axis(a) + np.sqrt(1 - cosine**2) * axis(b)
 
 
+def faces_of(frame: EmbeddedFrame) -> Sequence[CandidateItem]:
+    return [item for group in frame.kinds if group.kind == "face" for item in group.items]
+
+
+def _linked(frame: EmbeddedFrame, tracklets: dict[Box | None, str]) -> EmbeddedFrame:
+    kinds = []
+    for group in frame.kinds:
+        items = group.items
+        if group.kind == "face":
+            items = tuple(item.model_copy(update={"tracklet_id": tracklets.get(item.box)}) for item in items)
+        kinds.append(group.model_copy(update={"items": items}))
+    return frame.model_copy(update={"kinds": tuple(kinds)})
+
+
 class LibraryBuilder:
     """A library that is fed entry by entry; remembers the entries, so that a test can replay them."""
 
-    def __init__(self, library: str = "lib") -> None:
+    def __init__(self, library: str = "lib", policy: PolicyName = DEFAULT) -> None:
         self.library_id = LibraryId(library)
         self.entries: list = []
-        self.state = Library(self.library_id, GENERATION)
+        self.state = Library(self.library_id, GENERATION, Policy(policy))
         self.shots: dict[tuple[str, int], list[str]] = {}
 
     def apply(self, entry) -> Changes:
@@ -122,6 +139,28 @@ class LibraryBuilder:
             frames=tuple(frames),
         )
 
+    def in_tracklets(self, entry: ItemsEmbedded) -> ItemsEmbedded:
+        """The entry with its faces linked from frame to frame, by their boxes."""
+        members: dict[Box | None, list[tuple[int, str]]] = {}
+        for frame in entry.frames:
+            for face in faces_of(frame):
+                members.setdefault(face.box, []).append((frame.time_us or 0, face.item_id))
+        told = {
+            box: Tracklet(
+                tracklet_id=ids.tracklet_id(self.library_id, ids.ShotId(entry.shot_id), ItemId(found[0][1])),
+                kind="face", from_us=found[0][0], to_us=found[-1][0], count=len(found), best_item_id=found[0][1],
+            )
+            for box, found in members.items() if len(found) > 1
+        }  # fmt: skip
+        return entry.model_copy(
+            update={
+                "frames": tuple(
+                    _linked(frame, {box: one.tracklet_id for box, one in told.items()}) for frame in entry.frames
+                ),
+                "tracklets": tuple(told.values()),
+            }
+        )
+
     def shot(self, media: str, *frames: EmbeddedFrame, version: int = 1) -> Changes:
         return self.apply(self.shot_entry(media, frames, version=version))
 
@@ -141,6 +180,15 @@ class LibraryBuilder:
                 shot_ids=shots,
                 shot_count=len(shots),
                 frame_duration_us=40_000,
+            )
+        )
+
+    def consolidate(self, name: str = "once") -> Changes:
+        return self.apply(
+            ConsolidationRequested(
+                library_id=self.library_id,
+                entry_id=ids.entry_id(self.library_id, "ConsolidationRequested", name),
+                reason="asked",
             )
         )
 
@@ -188,3 +236,8 @@ class LibraryBuilder:
         record = self.state.items[ItemId(item)].record
         assert record is not None
         return record
+
+
+def fixed_library(library: str = "lib") -> LibraryBuilder:
+    """A library that decides by the policy `fixed`, whatever its log says of it."""
+    return LibraryBuilder(library, policy="fixed")

@@ -2,6 +2,7 @@
 
 import random
 
+from rushes.processors.clustering.policy import PolicyName
 from rushes.schemas import ids
 from rushes.schemas.feedback import Confirm, ItemRef, Move, Reject
 from rushes.schemas.log import PolicyChanged
@@ -14,10 +15,18 @@ PICTURES = ("0" * 16, "0" * 15 + "1", "f" * 16)
 MEDIA = tuple(f"m{i}" for i in range(5))
 
 
-def random_library(seed: int, steps: int = 30, library: str = "lib") -> LibraryBuilder:
+POLICIES: tuple[PolicyName | None, ...] = ("calibrated", "fixed", None)
+"""Of a history; None: it changes on the way."""
+
+
+def random_library(
+    seed: int, steps: int = 30, library: str = "lib", policy: PolicyName | None = "calibrated"
+) -> LibraryBuilder:
     """A library after a random history, which its builder remembers."""
     rng = random.Random(seed)
     lib = LibraryBuilder(library)
+    if policy == "fixed":
+        _policy(lib, "fixed", {}, "first")
     for step in range(steps):
         what = rng.random()
         if what < 0.55 or not lib.state.clusters:
@@ -27,7 +36,10 @@ def random_library(seed: int, steps: int = 30, library: str = "lib") -> LibraryB
         elif what < 0.68:
             lib.remove(rng.choice(MEDIA), version=rng.choice([1, 2, 3]))
         elif what < 0.70:
-            _policy(lib, rng, step)
+            name = policy or rng.choice(["calibrated", "fixed"])
+            _policy(lib, name, {"join": rng.choice([0.8, 0.85, 0.9])} if name == "fixed" else {}, str(step))
+        elif what < 0.74:
+            lib.consolidate(str(step))
         else:
             _correction(lib, rng, step)
     return lib
@@ -50,20 +62,19 @@ def _arrival(lib: LibraryBuilder, rng: random.Random) -> None:
     )
     if rng.random() < 0.3:
         frame = lib.sample_of(frame, media, rng.randrange(4) * 1_000_000)
-    lib.apply(lib.shot_entry(media, [frame], version=version, part=rng.choice([0, 0, 1]), final=rng.random() < 0.9))
+    frames = [frame]
+    if rng.random() < 0.4:
+        later = lib.frame(media, time + 500_000, faces=faces, quality=rng.choice([0.9, 0.1]))
+        frames.append(lib.sample_of(later, media, time))
+    entry = lib.shot_entry(media, frames, version=version, part=rng.choice([0, 0, 1]), final=rng.random() < 0.9)
+    lib.apply(lib.in_tracklets(entry) if rng.random() < 0.6 else entry)
     if rng.random() < 0.3:
         lib.totals(media, version=version)
 
 
-def _policy(lib: LibraryBuilder, rng: random.Random, step: int) -> None:
-    lib.apply(
-        PolicyChanged(
-            library_id=lib.library_id,
-            entry_id=ids.entry_id(lib.library_id, "PolicyChanged", step),
-            policy="fixed",
-            parameters={"join": rng.choice([0.8, 0.85, 0.9])},
-        )
-    )
+def _policy(lib: LibraryBuilder, name: str, parameters: dict[str, float], step: str) -> None:
+    entry_id = ids.entry_id(lib.library_id, "PolicyChanged", step)
+    lib.apply(PolicyChanged(library_id=lib.library_id, entry_id=entry_id, policy=name, parameters=parameters))
 
 
 def _correction(lib: LibraryBuilder, rng: random.Random, step: int) -> None:

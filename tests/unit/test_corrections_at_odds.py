@@ -5,7 +5,7 @@ import pytest
 from rushes.schemas.feedback import Confirm, ItemRef, Move, Reject
 from rushes.schemas.ids import MediaId
 from rushes.schemas.revision import Revision
-from tests.builders import LEFT, RIGHT, LibraryBuilder, axis, towards
+from tests.builders import LEFT, RIGHT, LibraryBuilder, axis, fixed_library, towards
 
 OTHER_PICTURE = "f" * 16
 
@@ -16,7 +16,7 @@ def ref(item: str) -> ItemRef:
 
 def frame_of_two() -> tuple[LibraryBuilder, str, str, str]:
     """Ann alone in one picture; Ann (left) and Bob (right) in another."""
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", faces=[(LEFT, axis(5))])
     lib.one("b", faces=[(LEFT, axis(5)), (RIGHT, axis(6))])
     ann = lib.cluster_of(lib.item_id("a", 0, "face", LEFT))
@@ -109,7 +109,7 @@ def test_a_correction_brought_back_when_its_media_is_complete_without_the_item_i
 
 
 def test_a_waiting_correction_never_puts_an_item_into_a_cluster_of_another_kind():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0), faces=[(LEFT, axis(5))])
     kitchen = lib.cluster_of(lib.item_id("a", 0, "scene", None))
     coming = lib.item_id("b", 0, "face", LEFT)
@@ -120,7 +120,7 @@ def test_a_waiting_correction_never_puts_an_item_into_a_cluster_of_another_kind(
 
 
 def test_a_waiting_move_to_a_new_cluster_takes_items_of_one_kind():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0))
     face, scene = lib.item_id("b", 0, "face", LEFT), lib.item_id("b", 0, "scene", None)
     lib.say("f1", Move(items=(ref(face), ref(scene)), to_cluster_id=None))
@@ -236,7 +236,7 @@ def test_confirm_pins_an_item_where_it_is(by):
 
 
 def test_an_item_in_noise_has_nothing_to_confirm():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0))
     lib.one("b", scene=towards(0, 1, 0.6))
     assert "nothing to confirm" in reasons(lib.confirm("f1", lib.item_id("b", 0, "scene", None)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rushes.processors.clustering.fixed import FixedPolicy, Probe, decide_frame
 from rushes.processors.clustering.scoring import Gallery, Score
 from rushes.schemas.errors import InvalidEvent
-from tests.builders import LEFT, RIGHT, LibraryBuilder, axis, towards
+from tests.builders import LEFT, RIGHT, LibraryBuilder, axis, fixed_library, towards
 
 
 def face(lib: LibraryBuilder, media: str, time_us: int, box=LEFT) -> str:
@@ -22,7 +22,7 @@ def scene(lib: LibraryBuilder, media: str, time_us: int | None = 0) -> str:
 
 
 def test_the_first_scene_founds():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0))
     record = lib.record(scene(lib, "a"))
     assert (record.decision, record.similarity, record.provisional_id) == ("founded", None, None)
@@ -30,7 +30,7 @@ def test_the_first_scene_founds():
 
 
 def test_a_scene_joins_at_the_threshold_and_not_below():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0))
     lib.one("b", scene=towards(0, 1, 0.851))
     lib.one("c", scene=towards(0, 2, 0.80))
@@ -40,7 +40,7 @@ def test_a_scene_joins_at_the_threshold_and_not_below():
 
 
 def test_what_is_unlike_all_founds_and_what_is_between_waits_in_noise():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0))
     lib.one("b", scene=towards(0, 1, 0.49))
     lib.one("c", scene=towards(0, 2, 0.51))
@@ -52,7 +52,7 @@ def test_what_is_unlike_all_founds_and_what_is_between_waits_in_noise():
 
 
 def test_a_face_joins_a_character_present_in_its_scene_at_a_lower_threshold():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0), faces=[(LEFT, axis(5))])
     lib.one("b", scene=axis(0), faces=[(LEFT, towards(5, 6, 0.78))])
     lib.one("c", scene=axis(1), faces=[(LEFT, towards(5, 7, 0.78))])
@@ -61,7 +61,7 @@ def test_a_face_joins_a_character_present_in_its_scene_at_a_lower_threshold():
 
 
 def test_a_face_joins_any_character_of_the_library_at_the_higher_threshold():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0), faces=[(LEFT, axis(5))])
     lib.one("c", scene=axis(1), faces=[(LEFT, towards(5, 7, 0.86))])
     record = lib.record(face(lib, "c", 0))
@@ -70,7 +70,7 @@ def test_a_face_joins_any_character_of_the_library_at_the_higher_threshold():
 
 
 def test_two_faces_of_one_frame_never_share_a_character():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0), faces=[(LEFT, axis(5))])
     lib.one("b", scene=axis(0), faces=[(LEFT, towards(5, 6, 0.90)), (RIGHT, towards(5, 7, 0.95))])
     assert lib.cluster_of(face(lib, "b", 0, RIGHT)) == lib.cluster_of(face(lib, "a", 0))
@@ -78,7 +78,7 @@ def test_two_faces_of_one_frame_never_share_a_character():
 
 
 def test_the_loser_of_the_matching_takes_its_next_allowed_cluster():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     first, second = axis(5), towards(5, 6, 0.4)
     lib.one("a", 0, scene=axis(0), faces=[(LEFT, first)])
     lib.one("b", 0, scene=axis(0), faces=[(LEFT, second)])
@@ -90,7 +90,7 @@ def test_the_loser_of_the_matching_takes_its_next_allowed_cluster():
 
 
 def test_a_poor_item_may_join_but_never_founds_nor_promotes():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0), quality=0.01)
     assert lib.record(scene(lib, "a")).decision == "noise"
     lib.one("b", scene=axis(0), quality=0.9)
@@ -100,13 +100,13 @@ def test_a_poor_item_may_join_but_never_founds_nor_promotes():
 
 
 def test_a_black_frame_founds_no_scene():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0), flags=("black",))
     assert lib.record(scene(lib, "a")).decision == "noise"
 
 
 def test_two_noise_items_are_promoted_under_the_older_ones_provisional_id():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0))
     lib.one("b", scene=towards(0, 1, 0.6))
     waiting = lib.record(scene(lib, "b")).provisional_id
@@ -118,7 +118,7 @@ def test_two_noise_items_are_promoted_under_the_older_ones_provisional_id():
 
 
 def test_a_tie_goes_to_the_older_cluster():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", scene=axis(0))
     lib.one("b", scene=axis(1))
     older = Score("old", 0.9, 1)
@@ -128,7 +128,7 @@ def test_a_tie_goes_to_the_older_cluster():
 
 
 def test_weak_faces_group_only_where_it_is_sure():
-    lib = LibraryBuilder()
+    lib = fixed_library()
     lib.one("a", faces=[(LEFT, axis(5))], weak=True)
     lib.one("b", faces=[(LEFT, towards(5, 6, 0.9))], weak=True)
     lib.one("c", faces=[(LEFT, towards(5, 6, 0.99))], weak=True)

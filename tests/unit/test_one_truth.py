@@ -15,7 +15,7 @@ from rushes.schemas.ids import LibraryId
 from rushes.schemas.log import EntrySkipped, ItemsEmbedded
 from rushes.streams.replaying import compare, replay_library
 from tests.builders import GENERATION, LEFT, LibraryBuilder, axis
-from tests.random_library import random_library
+from tests.random_library import POLICIES, random_library
 from tests.unit.test_cluster_stage import LATE_S, Rig, told
 
 ASSIGNED = frozenset({("embeddings", 0)})
@@ -84,14 +84,15 @@ def test_the_size_of_a_batch_changes_no_row_and_no_newest_record(size):
     assert topics.letters == told_alone.letters
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 100_000))
-def test_nothing_is_lost_or_doubled_whatever_fails_when(seed):
+@pytest.mark.parametrize("policy", POLICIES)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_nothing_is_lost_or_doubled_whatever_fails_when(policy, seed):
     """Batches of any size; the store away before or after a write; the stage closed before it goes on; the process
     killed and the entries not acknowledged read again.
     """
     rng = random.Random(seed)
-    entries = random_library(seed, steps=20).entries
+    entries = random_library(seed, steps=20, policy=policy).entries
     alone, told_alone = undisturbed(entries)
     rig, topics = Rig(), Topics()
     rig.store.upsert = flaky(rig.store.upsert, lambda: rng.random() < 0.1)
@@ -120,11 +121,12 @@ def test_nothing_is_lost_or_doubled_whatever_fails_when(seed):
     assert topics.letters == told_alone.letters
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 100_000))
-def test_two_owners_at_once_say_the_same_at_the_same_revision(seed):
+@pytest.mark.parametrize("policy", POLICIES)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_two_owners_at_once_say_the_same_at_the_same_revision(policy, seed):
     rng = random.Random(seed)
-    entries = random_library(seed, steps=20).entries
+    entries = random_library(seed, steps=20, policy=policy).entries
     _, told_alone = undisturbed(entries)
     rig, topics = Rig(), Topics()
     incoming = rig.append(*entries)
@@ -179,7 +181,8 @@ def test_a_revoked_partition_takes_nothing_along_that_another_one_has_to_tell():
 
 
 def scene_of_one(media: str, lib: LibraryBuilder):
-    lib.one(media, scene=axis(0))
+    """A scene unlike the others: it changes nothing of them."""
+    lib.one(media, scene=axis(ord(media) - ord("a")))
     return lib.entries[-1]
 
 

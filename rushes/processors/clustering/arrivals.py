@@ -10,7 +10,6 @@ from rushes.processors.clustering.items import Changes, Frame, Item, MediaState,
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.policies import space
 from rushes.processors.clustering.registry import match_boxes, same_picture
-from rushes.processors.clustering.settling import restore
 from rushes.processors.clustering.why import Why
 from rushes.schemas.errors import ModelMismatch
 from rushes.schemas.event import KINDS
@@ -246,6 +245,7 @@ def _resolve(library: Library, changes: Changes, arrival: _Arrival, group: KindI
             item.image_uri, item.thumbnail_uri = arrival.embedded.image_uri, arrival.embedded.thumbnail_uri
             item.tracklet = arrival.tracklet_of(candidate)
             library.tell_again(changes, item)
+            library.spaces[item.kind].rules.seen_anew(library, changes, item)
             if item.cluster_id is not None:
                 library.touched[item.cluster_id] = None  # its cover may be the old picture
     return fresh
@@ -316,8 +316,8 @@ def _drop(library: Library, changes: Changes, item: Item, why: Why) -> None:
     changes.removed[item.item_id] = item
     if item.human:
         changes.anchors.add(item.media_id)
-    if previous is not None and item.frame_id in library.frames:
-        restore(library, changes, item, previous, why.decision)
+    if previous is not None:
+        library.spaces[item.kind].rules.vacated(library, changes, item, previous, why.decision)
 
 
 def _say(library: Library, changes: Changes, media: MediaState, state: StatusState, version: int) -> None:

@@ -11,7 +11,7 @@ from rushes.processors.clustering.finding import find, half_a_frame_us, may_come
 from rushes.processors.clustering.human import WORD
 from rushes.processors.clustering.items import Changes, FeedbackState, Item, MediaState, Refusal
 from rushes.processors.clustering.library import Library
-from rushes.processors.clustering.settling import Correction, check, check_apart, decide_by_person, kind_of, release
+from rushes.processors.clustering.settling import Correction, check, check_apart, decide_by_person, kind_of
 from rushes.schemas.decisions import Decision
 from rushes.schemas.errors import InvalidFeedback
 from rushes.schemas.feedback import Confirm, Hide, ItemRef, Merge, Move, Reject, Rename, Split, Undo
@@ -155,7 +155,7 @@ def _settle_again(library: Library, changes: Changes, state: FeedbackState) -> N
         # an item that was removed and came back under its id knows nothing of what was said before
         if item is not None and any(decision.feedback_id == name for decision in item.human):
             changes.anchors.add(item.media_id)
-            release(library, changes, item, word)
+            library.spaces[item.kind].rules.settle(library, changes, item, word)
     if state.live:
         for ref in list(state.waiting):
             _come(library, changes, state, ref)

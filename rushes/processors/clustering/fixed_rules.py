@@ -6,12 +6,13 @@ from typing import Final
 
 from rushes.processors.clustering.deciding import occupied, promote
 from rushes.processors.clustering.fixed import FixedPolicy, Probe, Verdict, decide_frame
+from rushes.processors.clustering.fixed_settling import release, restore
 from rushes.processors.clustering.human import effective
 from rushes.processors.clustering.items import Changes, Cluster, Item
 from rushes.processors.clustering.library import NEAREST, Library
 from rushes.processors.clustering.scoring import Gallery, Score
 from rushes.processors.clustering.why import Why
-from rushes.schemas.decisions import Decision, Thresholds
+from rushes.schemas.decisions import Decision, MergeProposal, Thresholds
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import ClusterId, ItemId, cluster_id, provisional_id
 
@@ -48,7 +49,14 @@ class FixedRules:
         else:
             self.clusters.remove(cluster.cluster_id)
 
-    def nearest(self, item: Item) -> list[Score]:
+    def begin(self, library: Library, changes: Changes, items: Sequence[Item]) -> None:  # noqa: ARG002 - nothing moves
+        for item in items:
+            if item.cluster_id is None:
+                self.wait(item)
+            else:
+                self.join(item, library.clusters[item.cluster_id])
+
+    def nearest(self, library: Library, item: Item) -> list[Score]:  # noqa: ARG002 - keys are the ids
         return self.clusters.scores(item.vector64(), ABOVE_ALL, NEAREST)
 
     def decide(self, library: Library, changes: Changes, items: Sequence[Item], said: Decision | None) -> None:
@@ -63,6 +71,37 @@ class FixedRules:
             probes.append(Probe(scores, frozenset(forbidden), in_scene, item.may_found))
         for item, probe, verdict in zip(items, probes, decide_frame(probes, thresholds), strict=True):
             self._carry_out(library, changes, item, _Case(probe.scores, verdict, thresholds, said))
+
+    def promote(self, library: Library, changes: Changes, item: Item) -> None:
+        promote(library, changes, item, None, None)
+
+    def settle(self, library: Library, changes: Changes, item: Item, word: Decision) -> None:
+        release(library, changes, item, word)
+
+    def vacated(self, library: Library, changes: Changes, item: Item, left: ClusterId, word: Decision) -> None:
+        if item.frame_id in library.frames:
+            restore(library, changes, item, left, word)
+
+    def forget(self, item: Item) -> None:
+        """Nothing is kept of an item that is nowhere."""
+
+    def seen_anew(self, library: Library, changes: Changes, item: Item) -> None:
+        """Tracklets decide nothing here."""
+
+    def consolidate(self, library: Library, changes: Changes, operations: int | None) -> None:
+        """There is nothing to look at again."""
+
+    def due(self) -> bool:
+        return False
+
+    def empty(self) -> bool:
+        return not len(self.clusters) and not len(self.noise)
+
+    def probability(self, similarity: float) -> float | None:  # noqa: ARG002 - thresholds set by hand know none
+        return None
+
+    def proposals(self, cluster: Cluster) -> tuple[MergeProposal, ...]:  # noqa: ARG002 - it proposes nothing
+        return ()
 
     def _carry_out(self, library: Library, changes: Changes, item: Item, case: "_Case") -> None:
         verdict, thresholds, said = case.verdict, case.thresholds, case.said
@@ -90,7 +129,7 @@ class FixedRules:
             library.place(item, target)
         if said is None:
             item.machine_cluster_id = item.cluster_id
-        why = Why(said or word, similarity, margin, case.scores, thresholds)
+        why = Why(said or word, similarity, margin, case.scores, thresholds, poor=not item.may_found)
         library.tell(changes, item, why, previous, pinned=False)
 
     def _partner(self, library: Library, item: Item) -> tuple[Item, float] | None:

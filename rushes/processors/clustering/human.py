@@ -46,11 +46,13 @@ def effective(library: Library, item: Item) -> Effective:
     if pin is not None and item.kind != "scene":
         for mate in mates(library, item):
             theirs, _ = _own(library, mate)
-            if theirs is not None and theirs.cluster_id == pin.cluster_id and theirs.revision > pin.revision:
+            if theirs is None or theirs.revision <= pin.revision:
+                continue
+            if library.resolve(theirs.cluster_id) == library.resolve(pin.cluster_id):
                 return Effective(None, rejected)
     if pin is None:
         return Effective(None, rejected)
-    return Effective(pin.cluster_id, rejected, WORD[pin.action])
+    return Effective(library.resolve(pin.cluster_id), rejected, WORD[pin.action])
 
 
 def mates(library: Library, item: Item) -> Iterator[Item]:
@@ -77,11 +79,12 @@ def _own(library: Library, item: Item) -> tuple[HumanDecision | None, frozenset[
     pin: HumanDecision | None = None
     rejected: set[ClusterId] = set()
     for decision in live(library, item):
+        cluster_id = library.resolve(decision.cluster_id)
         if decision.action == "reject":
-            rejected.add(decision.cluster_id)
-            if pin is not None and pin.cluster_id == decision.cluster_id:
+            rejected.add(cluster_id)
+            if pin is not None and library.resolve(pin.cluster_id) == cluster_id:
                 pin = None
         else:
             pin = decision
-            rejected.discard(decision.cluster_id)
+            rejected.discard(cluster_id)
     return pin, frozenset(rejected)

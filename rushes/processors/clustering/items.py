@@ -161,7 +161,9 @@ class Refusal:
 
 @dataclass(slots=True)
 class Changes:
-    """What one entry, or several, changed: newest record per key, in the order of first change."""
+    """What one entry, or several, changed: newest record per key, in the order of first change. `revised`: items that
+    consolidation decided anew; of as many that `arrived`, this is the churn.
+    """
 
     items: dict[ItemId, ClusterAssigned] = field(default_factory=dict)
     clusters: dict[ClusterId, ClusterChanged] = field(default_factory=dict)
@@ -169,6 +171,8 @@ class Changes:
     statuses: dict[MediaId, MediaStatus] = field(default_factory=dict)
     refusals: dict[str, Refusal] = field(default_factory=dict)
     anchors: set[MediaId] = field(default_factory=set)
+    arrived: int = 0
+    revised: int = 0
 
     def merge(self, later: "Changes") -> None:
         """Add what came later: it wins."""
@@ -180,3 +184,5 @@ class Changes:
         self.statuses.update(later.statuses)
         self.refusals.update(later.refusals)
         self.anchors |= later.anchors
+        self.arrived += later.arrived
+        self.revised += later.revised

@@ -20,6 +20,7 @@ from rushes.processors.clustering.policy import Policy
 from rushes.processors.clustering.scoring import Score
 from rushes.processors.clustering.waiting import Waiting
 from rushes.processors.clustering.why import Why
+from rushes.processors.clustering.wording import in_words
 from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Neighbour, Presence
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import ClusterId, EventId, FrameId, Generation, ItemId, LibraryId, MediaId
@@ -38,7 +39,9 @@ class Library:
 
     `skipped`: entries that are passed over, and the media that one of them was about, where it came. `in_noise`: who
     waits under a provisional id. `presence`: how many faces of a character are in a scene. `samples`: face samples by
-    the frame whose scene they are in.
+    the frame whose scene they are in. `redirects`: from a cluster that was merged to the one it became part of.
+    `spoken`: items that people said something of, by the cluster that they named. `settled_n`: the entry up to which
+    nothing was left to consolidate.
     """
 
     library_id: LibraryId
@@ -62,6 +65,9 @@ class Library:
     samples: dict[FrameId, set[FrameId]] = field(default_factory=dict)
     touched: dict[ClusterId, None] = field(default_factory=dict)
     moved_scenes: dict[FrameId, None] = field(default_factory=dict)
+    redirects: dict[ClusterId, ClusterId] = field(default_factory=dict)
+    spoken: dict[ClusterId, dict[ItemId, None]] = field(default_factory=dict)
+    settled_n: int = 0
     ages: int = 0
 
     def next_age(self) -> int:
@@ -84,6 +90,19 @@ class Library:
         return EventId(self.entry_cause().entry_id)
 
     # -- membership
+
+    def resolve(self, cluster_id: ClusterId) -> ClusterId:
+        """The cluster that this one is part of now, however many merges lie between."""
+        while cluster_id in self.redirects:
+            cluster_id = self.redirects[cluster_id]
+        return cluster_id
+
+    def redirect(self, gone: ClusterId, into: ClusterId) -> None:
+        """A cluster was merged into another: what people said of it holds of that one."""
+        self.redirects[gone] = into
+        self.touched[gone] = None
+        if gone in self.spoken:
+            self.spoken.setdefault(into, {}).update(self.spoken[gone])
 
     def scene_of(self, frame_id: FrameId) -> ClusterId | None:
         """The scene cluster of a frame; None in noise, or without a scene item in it or the frame it goes by."""
@@ -123,6 +142,7 @@ class Library:
         if cluster is None:
             cluster = Cluster(cluster_id, item.kind, self.next_age(), np.zeros(space.dim, np.float64))
             self.clusters[cluster_id] = cluster
+        self.redirects.pop(cluster_id, None)
         cluster.total = cluster.total + item.vector64()
         cluster.members.add(item.item_id)
         self._keep_exemplar(cluster, item)
@@ -158,6 +178,7 @@ class Library:
     def forget(self, item: Item) -> None:
         """Take an item out of the state altogether."""
         self.take_out(item)
+        self.spaces[item.kind].rules.forget(item)
         scene_before = self._own_scene(item.frame_id)
         del self.items[item.item_id]
         frame = self.frames[item.frame_id]
@@ -239,9 +260,11 @@ class Library:
             parent_cluster_id=None if item.kind == "scene" else self.scene_of(item.frame_id),
             previous_cluster_id=previous,
             decision=why.decision,
+            basis=why.basis,
+            reason=in_words(why),
             similarity=why.similarity,
             margin=why.margin,
-            nearest=tuple(self._neighbour(score) for score in why.scores[:NEAREST]),
+            nearest=tuple(self._neighbour(item.kind, score) for score in why.scores[:NEAREST]),
             thresholds=why.thresholds,
             policy=self.spaces[item.kind].rules.policy,
             pinned=pinned,
@@ -298,15 +321,18 @@ class Library:
         for cluster_id in self.touched:
             cluster = self.clusters[cluster_id]
             cover = self.items[cluster.exemplars[0]] if cluster.exemplars else None
+            into = None if cluster.members or cluster_id not in self.redirects else self.resolve(cluster_id)
             cluster.record = ClusterChanged(
                 library_id=self.library_id,
                 cluster_id=cluster_id,
                 kind=cluster.kind,
-                status="active" if cluster.members else "retired",
+                status="active" if cluster.members else "merged" if into is not None else "retired",
+                merged_into=into,
                 size=len(cluster.members),
                 exemplar_item_ids=tuple(cluster.exemplars),
                 cover_item_id=cover.item_id if cover else None,
                 cover_uri=cover.thumbnail_uri if cover else None,
+                proposals=self.spaces[cluster.kind].rules.proposals(cluster) if cluster.members else (),
                 model_id=self.spaces[cluster.kind].model_id,
                 generation=self.generation,
                 revision=self.next_revision(),
@@ -315,12 +341,13 @@ class Library:
             changes.clusters[cluster_id] = cluster.record
         self.touched.clear()
 
-    def _neighbour(self, score: Score) -> Neighbour:
+    def _neighbour(self, kind: ItemKind, score: Score) -> Neighbour:
         cluster = self.clusters[ClusterId(score.key)]
         return Neighbour(
             cluster_id=cluster.cluster_id,
             similarity=score.similarity,
             exemplar_item_id=cluster.exemplars[0] if cluster.exemplars else None,
+            probability=self.spaces[kind].rules.probability(score.similarity),
         )
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-PolicyName = Literal["fixed"]
+PolicyName = Literal["calibrated", "fixed"]
 
-DEFAULT: Final[PolicyName] = "fixed"
+DEFAULT: Final[PolicyName] = "calibrated"
 """Of a library whose log names none."""
 
 

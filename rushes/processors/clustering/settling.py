@@ -1,11 +1,8 @@
-"""Items settled anew after what people said of them changed, and whoever is in their way or was put aside for them."""
+"""A person's correction of one item: whether it can be carried out, and its place in what is said of the item."""
 
-from rushes.processors.clustering.deciding import decide, occupied, promote
-from rushes.processors.clustering.human import WORD, effective, mates, newer_than
+from rushes.processors.clustering.human import WORD, newer_than
 from rushes.processors.clustering.items import Changes, FeedbackState, HumanDecision, Item
 from rushes.processors.clustering.library import Library
-from rushes.processors.clustering.why import Why
-from rushes.schemas.decisions import Decision
 from rushes.schemas.errors import InvalidFeedback
 from rushes.schemas.event import ItemKind
 from rushes.schemas.feedback import Confirm, Move, Reject
@@ -72,57 +69,6 @@ def decide_by_person(library: Library, changes: Changes, state: FeedbackState, i
         library.cause = outer
 
 
-def release(library: Library, changes: Changes, item: Item, word: Decision) -> None:
-    """Settle an item: pinned where people say, else where it was, else by policy. Whoever is in its way in the same
-    frame gives way; whoever had given way for it comes back.
-    """
-    said = effective(library, item)
-    previous = item.cluster_id
-    scores = library.spaces[item.kind].rules.nearest(item)
-    target = said.pinned
-    if target is None and word != "undone" and previous is not None and previous not in said.rejected:
-        target = previous
-    if target is None and word == "undone":
-        back = item.machine_cluster_id
-        free = back is not None and back not in said.rejected and back not in occupied(library, item)
-        target = back if free else None
-    if target is None:
-        library.take_out(item)
-        decide(library, changes, [item], said=word)
-    else:
-        if target != previous:
-            library.place(item, target)
-        similarity = next((score.similarity for score in scores if score.key == target), None)
-        why = Why(word, similarity, scores=scores)
-        library.tell(changes, item, why, previous, pinned=said.pinned is not None)
-        if item.kind != "scene" and said.pinned is not None:
-            _displace(library, changes, item, target)
-    if previous is not None and item.cluster_id != previous:
-        restore(library, changes, item, previous, word)
-
-
-def restore(library: Library, changes: Changes, item: Item, left: ClusterId, word: Decision) -> None:
-    """An item left a cluster: whom people had put there in the same frame, and whom its correction had displaced
-    where that is undone, comes back.
-    """
-    if item.kind == "scene":
-        return
-    for mate in mates(library, item):
-        if mate.cluster_id == left:
-            continue
-        said = effective(library, mate)
-        if said.pinned == left:
-            release(library, changes, mate, "undone" if word == "undone" or said.word is None else said.word)
-        elif (
-            word == "undone"
-            and said.pinned is None
-            and mate.machine_cluster_id == left
-            and mate.record is not None
-            and mate.record.decision == "displaced"
-        ):
-            release(library, changes, mate, word)
-
-
 def _named(state: FeedbackState, change: object) -> ClusterId | None:
     match change:
         case Move(to_cluster_id=None):
@@ -139,19 +85,15 @@ def _pin_or_reject(library: Library, changes: Changes, state: FeedbackState, ite
         state.target = cluster_id(library.library_id, item.kind, item.item_id, library.entry_id())
     target = _named(state, change) or item.cluster_id
     assert target is not None, "a confirmation of an item in no cluster is refused before"
+    target = library.resolve(target)
+    rules = library.spaces[item.kind].rules
     if not isinstance(change, Reject) and target in library.in_noise:
         waiting = library.items[library.in_noise[target]]
         if waiting is not item:
-            promote(library, changes, waiting, None, None)
+            rules.promote(library, changes, waiting)
+    library.spoken.setdefault(target, {})[item.item_id] = None
     item.human.append(HumanDecision(state.entry.feedback.feedback_id, change.action, target, state.revision))
     item.human.sort(key=lambda one: (one.revision.n, one.revision.k))
     state.applied.append(item.item_id)
     changes.anchors.add(item.media_id)
-    release(library, changes, item, WORD[change.action])
-
-
-def _displace(library: Library, changes: Changes, item: Item, target: ClusterId) -> None:
-    for mate in mates(library, item):
-        if mate.cluster_id == target and effective(library, mate).pinned is None:
-            library.take_out(mate)
-            decide(library, changes, [mate], said="displaced")
+    rules.settle(library, changes, item, WORD[change.action])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rushes.processors.clustering.scoring import Score
-from rushes.schemas.decisions import Decision, Thresholds
+from rushes.schemas.decisions import Basis, Decision, Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +16,5 @@ class Why:
     margin: float | None = None
     scores: Sequence[Score] = ()
     thresholds: Thresholds | None = None
+    basis: Basis | None = None
+    poor: bool = False

@@ -4,16 +4,14 @@ from collections.abc import Iterator
 
 from rushes.infra.settings import Settings
 from rushes.schemas.decisions import ClusterAssigned
-from rushes.schemas.envelope import Envelope, Record, encode
 from rushes.schemas.errors import ConfigurationError, InvalidFeedback
 from rushes.schemas.feedback import FeedbackGiven
-from rushes.schemas.ids import EventId, LibraryId
-from rushes.schemas.log import LogEntry
+from rushes.schemas.ids import LibraryId
 from rushes.schemas.status import DeadLetter
+from rushes.streams.run.consolidating import consolidate, decide_entry
 from rushes.streams.run.held import held
 from rushes.streams.run.out_folder import OutFolder
 from rushes.streams.run.session import write_folder
-from rushes.streams.stage import Incoming
 from rushes.streams.stages.feedback import submitted
 
 
@@ -24,15 +22,12 @@ def correct_folder(out: OutFolder, base: Settings, given: FeedbackGiven) -> Iter
     if not out.exists():
         raise ConfigurationError(f"{out.root} holds no results: run `rushes run FOLDER --out {out.root}` first")
     library_id = LibraryId(given.library_id)
-    entry = submitted(given)
     with out.writing(), held(out, out.settings(base), library_id) as parts:
-        (position,) = parts.journal.append([entry])
-        record = Record("journal", position.partition, position.offset, entry.key.encode(), encode(entry))
-        incoming: Incoming[LogEntry] = Incoming(record, entry, Envelope(EventId(entry.entry_id)))
-        told = [output.event for outcome in parts.cluster.process([incoming]) for output in outcome.outputs]
+        told = decide_entry(parts, submitted(given))
         refused = next((event.reason for event in told if isinstance(event, DeadLetter)), None)
         if refused is not None:
             raise InvalidFeedback(refused)
+        told += consolidate(parts, "asked")
         write_folder(out, parts, out.file_results())
         lines = [_line(event) for event in told if isinstance(event, ClusterAssigned)]
         yield from lines or ["noted: it takes effect when the item comes"]

@@ -23,6 +23,7 @@ from rushes.processors.clustering.library import Library
 from rushes.schemas.ids import LibraryId, MediaId
 from rushes.schemas.status import DeadLetter
 from rushes.streams.composition import embed_stage, split_stage
+from rushes.streams.run.consolidating import consolidate
 from rushes.streams.run.held import Held, held
 from rushes.streams.run.library_results import file_results, film_facts, narrowed, results_of, unfinished
 from rushes.streams.run.out_folder import OutFolder
@@ -77,6 +78,8 @@ def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Setti
             watcher.starting(missing, len(everything) - len(missing))
             work = _Work(out, parts, settings, models, watcher)
             letters, interrupted = asyncio.run(work.on(missing))
+            if not interrupted:
+                consolidate(parts, "end_of_run")
             files = file_results(inventory, parts.library, letters)
             everywhere = [*files, *narrowed(out.file_results(), {file.path for file in elsewhere})]
             out.save_file_results(everywhere)

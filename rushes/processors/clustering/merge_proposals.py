@@ -1,0 +1,73 @@
+"""Pairs of clusters that may be one and are not alike enough to be sure: for a person to look at."""
+
+from typing import Final
+
+from rushes.processors.identity.clusterer import Clusterer
+
+LEAST_PROBABLE: Final = 0.2
+"""A pair below is not worth a look: four of five would be turned down."""
+
+PER_CLUSTER: Final = 3
+"""Most that one cluster proposes."""
+
+MOST_MEMBERS: Final = 1000
+"""Of the smaller cluster, looked through for a frame that both are in."""
+
+Proposed = tuple[tuple[int, float], ...]
+"""(cluster, average linkage), the likeliest first."""
+
+
+class MergeProposals:
+    """What each cluster proposes, brought up to date bit by bit. Costs a search of all clusters each."""
+
+    def __init__(self) -> None:
+        self._stale: dict[int, None] = {}
+        self._proposed: dict[int, Proposed] = {}
+
+    def touch(self, cluster: int) -> None:
+        """A cluster's members changed."""
+        self._stale[cluster] = None
+
+    def of(self, cluster: int) -> Proposed:
+        """What a cluster proposes, as last looked at."""
+        return self._proposed.get(cluster, ())
+
+    def renew(self, clusterer: Clusterer, operations: int) -> list[int]:
+        """Look at stale clusters, the longest stale first, for about this many operations (elements touched); those
+        whose proposals changed.
+        """
+        partition = clusterer.partition
+        cost = max(1, len(partition.clusters) * partition.dim)
+        changed: list[int] = []
+        for cluster in list(self._stale)[: operations // cost]:
+            del self._stale[cluster]
+            found = _look(clusterer, cluster) if partition.members(cluster) else ()
+            if found != self.of(cluster):
+                changed.append(cluster)
+                self._proposed.pop(cluster, None)
+                if found:
+                    self._proposed[cluster] = found
+        return changed
+
+
+def _look(clusterer: Clusterer, cluster: int) -> Proposed:
+    partition, calibration = clusterer.partition, clusterer.calibration
+    total, weight = partition.clusters.total(cluster), partition.clusters.weight(cluster)
+    near = partition.scores(total, PER_CLUSTER + 1, 2.0, weight)
+    return tuple(
+        (other, score)
+        for other, score in near
+        if other != cluster
+        and calibration.probability(score) >= LEAST_PROBABLE
+        and not _told_apart(clusterer, cluster, other)
+    )
+
+
+def _told_apart(clusterer: Clusterer, one: int, other: int) -> bool:
+    """Whether a frame shows both, or people put things into both."""
+    partition = clusterer.partition
+    facts = partition.facts
+    if facts.pinned_to(one) and facts.pinned_to(other):
+        return True
+    fewer, more = sorted((one, other), key=lambda each: (len(partition.members(each)), each))
+    return any(more in partition.forbidden(item) for item in sorted(partition.members(fewer))[:MOST_MEMBERS])
