@@ -49,11 +49,22 @@ class Metrics:
         self.state: Final = Gauge(
             "rushes_stage_state", "1 for the state the stage is in.", ("stage", "state"), registry=self.registry
         )
+        self.items_arrived: Final = Counter("rushes_items_arrived", "Items decided on arrival.", registry=self.registry)
+        self.items_revised: Final = Counter(
+            "rushes_items_revised",
+            "Items that consolidation decided anew; of 1,000 that arrived, this is the churn.",
+            registry=self.registry,
+        )
         self.models: Final = Gauge(
             "rushes_model_info",
             "1 for each model that looks at pictures. `fallback`: the model that it stands in for, empty where none.",
             ("kind", "model", "weak", "fallback"), registry=self.registry,
         )  # fmt: skip
+
+    def count_churn(self, arrived: int, revised: int) -> None:
+        """Items that arrived in a library, and those that consolidation decided anew."""
+        self.items_arrived.inc(arrived)
+        self.items_revised.inc(revised)
 
     def set_models(self, kinds: Mapping[str, tuple[str, bool]], fallbacks: Mapping[str, str]) -> None:
         """Which models look, by kind: (model or detector id, weak); and what each fallback stands in for."""

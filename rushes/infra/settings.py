@@ -42,6 +42,13 @@ class RunnerSettings(Section):
     backoff_max_s: Positive = 20.0
     stalled_after_s: Positive = Field(default=300.0, description="No progress on work in hand: the process ends.")
     drain_s: Positive = 20.0
+    upkeep_s: Positive = Field(default=5.0, description="How often an idle worker looks for background work.")
+
+
+class ClusterSettings(Section):
+    idle_s: Positive = Field(
+        default=30.0, description="A library in which nothing came for so long has its background work finished."
+    )
 
 
 class MilvusSettings(Section):
@@ -186,6 +193,7 @@ class Settings(BaseSettings):
     generation: str = "g1"
     kafka: KafkaSettings = KafkaSettings()
     runner: RunnerSettings = RunnerSettings()
+    cluster: ClusterSettings = ClusterSettings()
     milvus: MilvusSettings = MilvusSettings()
     redis: RedisSettings = RedisSettings()
     blobs: BlobSettings = BlobSettings()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.cache.port import EmbeddingCache
 from rushes.infra.library_log.port import LibraryLog
+from rushes.infra.metrics import Metrics
 from rushes.infra.models import VisionModels, face_detector, vision_models
 from rushes.infra.settings import Settings
 from rushes.infra.store.port import ItemStore
@@ -20,7 +21,7 @@ from rushes.schemas.media import MediaDeleted, MediaUploaded
 from rushes.schemas.shots import MediaErased, MediaSplit, ShotSplit
 from rushes.streams.runner.worker import Role, run_worker, system_surroundings
 from rushes.streams.stage import Stage
-from rushes.streams.stages.cluster import ClusterStage
+from rushes.streams.stages.cluster import ClusterStage, Timing
 from rushes.streams.stages.feedback import FeedbackStage
 
 EMBED_BATCH: Final = 128
@@ -95,10 +96,18 @@ def embed_role(settings: Settings, stage: Stage[Any]) -> Role[Any]:
 
 
 def cluster_stage(
-    settings: Settings, log: LibraryLog, store: ItemStore, blobs: BlobStore, *, late_s: float = 0.0
+    settings: Settings,
+    log: LibraryLog,
+    store: ItemStore,
+    blobs: BlobStore,
+    *,
+    late_s: float = 0.0,
+    metrics: Metrics | None = None,
 ) -> ClusterStage:
     """The stage `cluster`. `late_s`: how long the writes of an owner before may still land; none in one process."""
-    return ClusterStage(log, store, blobs, Generation(settings.generation), monotonic=time.monotonic, late_s=late_s)
+    timing = Timing(time.monotonic, late_s, settings.cluster.idle_s)
+    churn = (metrics or Metrics()).count_churn
+    return ClusterStage(log, store, blobs, Generation(settings.generation), timing, churn=churn)
 
 
 def run_role(name: str, settings: Settings) -> NoReturn:
@@ -134,7 +143,9 @@ def run_role(name: str, settings: Settings) -> NoReturn:
             case "cluster":
                 # an owner cut off ends with its session; what it was writing then, when its calls have timed out
                 late_s = settings.kafka.session_timeout_s + settings.milvus.timeout_s + SEND_WITHIN_S
-                cluster = cluster_stage(settings, log(), open_store(settings), blobs, late_s=late_s)
+                cluster = cluster_stage(
+                    settings, log(), open_store(settings), blobs, late_s=late_s, metrics=surroundings.metrics
+                )
                 return Role(cluster, (Channel.LIBRARY_LOG,), cluster.accepts)
             case _:
                 raise ConfigurationError(f"expected a role (split, embed, feedback, cluster), found {name!r}")

@@ -74,6 +74,11 @@ class Stage(Protocol[E]):
         """
         ...
 
+    def idle(self) -> tuple[Output, ...]:
+        """Asked for now and then while no batch is in hand: what the stage has to say of its own accord. It may be
+        asked again before that is delivered."""
+        ...
+
     def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:
         """These (topic, partition) pairs are ours now (the whole set). Before the first batch of a new one."""
         ...
@@ -91,6 +96,9 @@ class NoHooks:
     """The hooks of a stage that keeps nothing by partition, holds nothing open, and whose failures concern nobody."""
 
     def failed(self, incoming: Incoming[Any], letter: DeadLetter) -> tuple[Output, ...]:  # noqa: ARG002 - a hook
+        return ()
+
+    def idle(self) -> tuple[Output, ...]:
         return ()
 
     def on_assigned(self, partitions: frozenset[tuple[str, int]]) -> None:

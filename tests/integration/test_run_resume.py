@@ -190,7 +190,7 @@ def test_moved_copied_added_and_removed_files_are_known_by_their_content(tmp_pat
 
     assert failed(out) == {}
     assert journal_ids(out)[: len(entries)] == entries
-    assert len(journal_ids(out)) == len(entries) + 4  # two photos and their totals
+    assert len(journal_ids(out)) == len(entries) + 5  # two photos, their totals, and a last look at all together
     assert {name: mark for name, mark in made(out).items() if name in keyframes} == keyframes
     rows = {row["item_id"]: row for row in table(out)}
     paths = {path for row in rows.values() for path in row["paths"]}

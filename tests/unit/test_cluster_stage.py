@@ -14,7 +14,7 @@ from rushes.schemas.errors import DependencyUnavailable
 from rushes.schemas.ids import EventId, LibraryId, MediaId, media_folder
 from rushes.schemas.log import EntrySkipped
 from rushes.streams.stage import Incoming
-from rushes.streams.stages.cluster import ClusterStage
+from rushes.streams.stages.cluster import ClusterStage, Timing
 from rushes.streams.stages.feedback import FeedbackStage
 from tests.builders import GENERATION, LEFT, LibraryBuilder, axis, towards
 
@@ -32,7 +32,7 @@ class Rig:
         self.stage = self.fresh_stage()
 
     def fresh_stage(self) -> ClusterStage:
-        return ClusterStage(self.log, self.store, self.blobs, GENERATION, monotonic=lambda: self.now, late_s=LATE_S)
+        return ClusterStage(self.log, self.store, self.blobs, GENERATION, Timing(lambda: self.now, LATE_S))
 
     def append(self, *entries) -> list[Incoming]:
         positions = self.log.append(list(entries))
@@ -241,3 +241,61 @@ def test_feedback_under_another_librarys_key_is_refused():
     assert good.outputs[0].channel is Channel.LIBRARY_LOG
     assert bad.error is not None
     assert bad.error.code == "invalid-feedback"
+
+
+# -- background work
+
+
+def test_a_library_that_is_quiet_asks_once_for_what_is_left_and_two_owners_ask_the_same():
+    rig = Rig()
+    incoming = rig.append(*entries(6))
+    list(rig.stage.process(incoming))
+    assert rig.stage.idle() == ()
+    rig.now += 31.0
+    (request,) = rig.stage.idle()
+    assert request.channel is Channel.LIBRARY_LOG
+    assert rig.stage.idle() == ()
+    other = rig.fresh_stage()
+    other.recover(incoming[0].record.partition, until=len(incoming))
+    assert [output.event for output in other.idle()] == [request.event]
+    (asked,) = rig.append(request.event)
+    list(rig.stage.process([asked]))
+    rig.now += 31.0
+    assert rig.stage.idle() == ()
+
+
+def test_a_restart_completes_what_a_crash_left_of_consolidation():
+    undisturbed, rig = Rig(), Rig()
+    lib = LibraryBuilder()
+    for i in range(40):
+        lib.one(f"m{i}", faces=[(LEFT, towards(5 + i % 4, 9 + i % 3, 0.9))])
+    lib.consolidate()
+    for one in undisturbed.append(*lib.entries):
+        list(undisturbed.stage.process([one]))
+    incoming = rig.append(*lib.entries)
+    for one in incoming[:-1]:
+        list(rig.stage.process([one]))
+    rig.store.upsert = lambda items, clusters: (_ for _ in ()).throw(DependencyUnavailable("killed in consolidation"))
+    with pytest.raises(DependencyUnavailable):
+        list(rig.stage.process(incoming[-1:]))
+    del rig.store.upsert
+    rig.stage = rig.fresh_stage()
+    list(rig.stage.process(incoming[-1:]))
+    assert rig.stored() == undisturbed.stored()
+    assert rig.stored_clusters() == undisturbed.stored_clusters()
+
+
+def test_churn_is_counted_once_and_not_by_a_silent_recovery():
+    counted = []
+    rig = Rig()
+    timing = Timing(lambda: rig.now, LATE_S)
+    rig.stage = ClusterStage(
+        rig.log, rig.store, rig.blobs, GENERATION, timing, churn=lambda *both: counted.append(both)
+    )
+    lib = LibraryBuilder()
+    for i in range(12):
+        lib.one(f"m{i}", scene=axis(i % 3))
+    incoming = rig.append(*lib.entries)
+    list(rig.stage.process(incoming[:6]))
+    list(rig.stage.process(incoming[3:]))
+    assert sum(arrived for arrived, _ in counted) == 12

@@ -9,7 +9,7 @@ from rushes.schemas.ids import EventId
 from rushes.schemas.log import LogEntry
 from rushes.streams.run.held import Held
 from rushes.streams.stage import Incoming
-from rushes.streams.stages.upkeep import consolidation_of
+from rushes.streams.stages.upkeep import consolidation_of, is_unsettled
 
 
 def decide_entry(parts: Held, entry: LogEntry) -> list[BaseModel]:
@@ -27,6 +27,6 @@ def decide_entry(parts: Held, entry: LogEntry) -> list[BaseModel]:
 def consolidate(parts: Held, reason: Literal["end_of_run", "asked"]) -> list[BaseModel]:
     """Finish all background work; nothing where there is none. What that tells."""
     library = parts.library
-    if library is None or library.settled_n == library.n:
+    if library is None or not is_unsettled(library):
         return []
     return decide_entry(parts, consolidation_of(library, reason))

@@ -32,6 +32,7 @@ from rushes.streams.runner.outlet import Outlet
 from rushes.streams.runner.patience import Patience
 from rushes.streams.runner.progress import Progress
 from rushes.streams.runner.stage_thread import StageThread
+from rushes.streams.runner.upkeep import Upkeep
 from rushes.streams.stage import Stage
 
 E = TypeVar("E", bound=BaseModel)
@@ -113,6 +114,11 @@ class BatchRunner(Generic[E]):
         finally:
             self.progress.end()
         self._batch_s.observe(self._monotonic() - started)
+
+    def upkeep(self, period_s: float) -> Upkeep[E]:
+        """Lets the stage speak while nothing is in hand, every `period_s`."""
+        means = self._means
+        return Upkeep(means.thread, means.outlet, means.progress, period_s=period_s, sleep=means.sleep)
 
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Tell the stage, in its thread; a dependency that is away is tried again."""

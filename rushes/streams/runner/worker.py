@@ -21,6 +21,7 @@ from rushes.schemas.channels import Channel
 from rushes.streams.runner.batch_runner import BatchRunner, Surroundings
 from rushes.streams.runner.observer import NoObserver, RunnerObserver
 from rushes.streams.runner.outlet import KafkaOutlet
+from rushes.streams.runner.upkeep import Upkeep
 from rushes.streams.runner.watchdog import Watchdog
 from rushes.streams.stage import Stage
 
@@ -71,12 +72,14 @@ class Worker:
         self._surroundings = surroundings
         self._executors = [ThreadPoolExecutor(1, thread_name_prefix=role.stage.name) for role in roles]
         self._watches: list[asyncio.Task[None]] = []
+        self._upkeeps: list[Upkeep[BaseModel]] = []
         self._watchdogs = [self._compose(role, executor) for role, executor in zip(roles, self._executors, strict=True)]
 
     async def start(self) -> None:
         """Returns when records may come."""
         await self._engine.start()
-        self._watches = [asyncio.create_task(watchdog.run()) for watchdog in self._watchdogs]
+        work = [*(watchdog.run() for watchdog in self._watchdogs), *(upkeep.run() for upkeep in self._upkeeps)]
+        self._watches = [asyncio.create_task(each) for each in work]
         log.info("started", stages=[role.stage.name for role in self._roles])
 
     async def join(self) -> None:
@@ -123,6 +126,7 @@ class Worker:
             in_flight=role.in_flight,
             worker=kafka.instance or socket.gethostname(),
         )
+        self._upkeeps.append(runner.upkeep(settings.upkeep_s))
         self._engine.subscribe(
             Subscription(
                 name=stage.name,

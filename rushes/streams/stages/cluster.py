@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
@@ -35,6 +36,18 @@ from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
 from rushes.streams.stages.ownership import EntryFailed, Owner, all_rows, cluster_row, item_row, space_of
 from rushes.streams.stages.takeover import Takeovers
 from rushes.streams.stages.untold import Untold
+from rushes.streams.stages.upkeep import consolidation_of, is_unsettled
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """`monotonic` in seconds; `late_s`: how long after an assignment the writes of an owner before may still land;
+    `idle_s`: a library in which nothing came for so long has its background work finished.
+    """
+
+    monotonic: Callable[[], float]
+    late_s: float
+    idle_s: float = 30.0
 
 
 class ClusterStage(NoHooks):
@@ -42,7 +55,7 @@ class ClusterStage(NoHooks):
 
     Effects come first: rows are upserted, then outputs are yielded, then the entries are acknowledged. What was
     written but perhaps not delivered is kept until the log has gone on, and is sent again with what comes again.
-    `monotonic` in seconds; `late_s`: how long after an assignment the writes of an owner before may still land.
+    `churn` hears of items that arrived, and of those that consolidation decided anew.
     """
 
     name = "cluster"
@@ -57,16 +70,19 @@ class ClusterStage(NoHooks):
         store: ItemStore,
         blobs: BlobStore,
         generation: Generation,
+        timing: Timing,
         *,
-        monotonic: Callable[[], float],
-        late_s: float,
+        churn: Callable[[int, int], None] = lambda _arrived, _revised: None,
     ) -> None:
         self._owner = Owner(log, generation)
         self._store = store
         self._blobs = blobs
         self._generation = generation
         self._untold = Untold()
-        self._takeovers = Takeovers(monotonic, late_s)
+        self._timing = timing
+        self._takeovers = Takeovers(timing.monotonic, timing.late_s)
+        self._quiet_since: dict[LibraryId, float] = {}
+        self._churn = churn
         self._failed: dict[tuple[int, str], PermanentError] = {}
 
     def library(self, library_id: LibraryId) -> Library | None:
@@ -99,6 +115,17 @@ class ClusterStage(NoHooks):
             yield Outcome(incoming, tuple(carried), error=self._failed.get(failure))
             self._failed.pop(failure, None)
 
+    def idle(self) -> tuple[Output, ...]:
+        """Requests to finish the background work of libraries that have been quiet."""
+        before = self._timing.monotonic() - self._timing.idle_s
+        requests = []
+        for library in self._owner.all_libraries():
+            if is_unsettled(library) and self._quiet_since.get(library.library_id, before) <= before:
+                entry = consolidation_of(library, "idle")
+                requests.append(Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)))
+                self._quiet_since[library.library_id] = self._timing.monotonic()
+        return tuple(requests)
+
     def recover(self, partition: int, until: int) -> None:
         """Fold the log before `until` and verify the store against it, without telling anything."""
         self._owner.catch_up(partition, until)
@@ -125,6 +152,8 @@ class ClusterStage(NoHooks):
         except EntryFailed as error:
             changes = error.changes
             self._failed[partition, entry.entry_id] = error
+        self._quiet_since[LibraryId(entry.library_id)] = self._timing.monotonic()
+        self._churn(changes.arrived, changes.revised)
         self._tell(partition, LibraryId(entry.library_id), changes)
 
     def _tell(self, partition: int, library_id: LibraryId, changes: Changes) -> None:
@@ -135,6 +164,7 @@ class ClusterStage(NoHooks):
         for partition in partitions:
             for library_id in self._owner.libraries(partition):
                 self._untold.drop(library_id)
+                self._quiet_since.pop(library_id, None)
         self._owner.drop(partitions)
         self._failed = {key: error for key, error in self._failed.items() if key[0] not in partitions}
 

@@ -72,6 +72,10 @@ class Owner:
         held = self._partitions.get(partition)
         return list(held.libraries) if held is not None else []
 
+    def all_libraries(self) -> list[Library]:
+        """Every library held now."""
+        return [library for partition in self._partitions.values() for library in partition.libraries.values()]
+
     def drop(self, partitions: frozenset[int]) -> None:
         """Drop the state of partitions that are no longer ours."""
         for partition in partitions:

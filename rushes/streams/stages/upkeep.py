@@ -9,6 +9,12 @@ from rushes.schemas.log import ConsolidationRequested
 Reason = Literal["timer", "idle", "end_of_run", "asked"]
 
 
+def is_unsettled(library: Library) -> bool:
+    """Whether something came that no request has looked at, and a policy that looks again."""
+    looks_again = any(space.rules.policy == "calibrated" for space in library.spaces.values())
+    return looks_again and library.settled_n < library.n
+
+
 def consolidation_of(library: Library, reason: Reason) -> ConsolidationRequested:
     """A request to finish what is left in a library as it is now. Two owners that ask at one place ask once."""
     return ConsolidationRequested(

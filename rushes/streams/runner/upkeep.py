@@ -1,0 +1,59 @@
+"""Lets a stage speak of its own accord while its worker is idle: background work that no record asks for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import structlog
+from pydantic import BaseModel
+
+from rushes.schemas.envelope import Envelope
+from rushes.schemas.errors import DependencyUnavailable
+from rushes.streams.runner.outlet import Delivery, Outlet
+from rushes.streams.runner.progress import Progress
+from rushes.streams.runner.stage_thread import StageThread
+
+E = TypeVar("E", bound=BaseModel)
+
+log = structlog.get_logger(__name__)
+
+
+class Upkeep(Generic[E]):
+    """Asks the stage, in its thread, every `period_s` (seconds) in which nothing is in hand, and delivers what it says.
+    What could not be delivered it will say again.
+    """
+
+    def __init__(
+        self,
+        thread: StageThread[E],
+        outlet: Outlet,
+        progress: Progress,
+        *,
+        period_s: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._thread = thread
+        self._outlet = outlet
+        self._progress = progress
+        self._period_s = period_s
+        self._sleep = sleep
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            await self._sleep(self._period_s)
+            await self.ask()
+
+    async def ask(self) -> int:
+        """Ask once; how much was delivered."""
+        if self._progress.oldest is not None:
+            return 0
+        outputs = await self._thread.call(self._thread.stage.idle)
+        if not outputs:
+            return 0
+        try:
+            await self._outlet.deliver([Delivery(output, Envelope(output.event_id)) for output in outputs])
+        except DependencyUnavailable as error:
+            log.warning("what an idle stage had to say waits", stage=self._thread.stage.name, reason=str(error))
+            return 0
+        return len(outputs)
