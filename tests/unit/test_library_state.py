@@ -398,3 +398,9 @@ def test_moving_to_a_waiting_item_promotes_it():
 def test_histories_that_once_broke_an_invariant(seed):
     """A keyframe that itself became a sample; an undo that gave one face the place of another that people put there."""
     test_the_invariants_of_the_state_hold.hypothesis.inner_test("fixed", seed)
+
+
+@pytest.mark.parametrize(("policy", "seed"), [(None, 1367)])
+def test_histories_that_once_broke_an_invariant_of_a_changing_policy(policy, seed):
+    """A new version of a frame brought a tracklet to where a person had put one of its items: not all were told."""
+    test_the_invariants_of_the_state_hold.hypothesis.inner_test(policy, seed)

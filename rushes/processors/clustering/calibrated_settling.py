@@ -164,6 +164,8 @@ class Settling:
             word = words.word or otherwise
             if word is not None:
                 result[number] = Told(number, word, decided.get(number), "person")
+            else:
+                result.setdefault(number, Told(number, "moved", None, "tracklet"))
         for one in told:
             result[one.item] = Told(one.item, one.word, decided.get(one.item), one.basis, one.anyway)
         self.rules.follow(self.library, self.changes, result.values())
