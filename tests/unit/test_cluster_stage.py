@@ -299,3 +299,17 @@ def test_churn_is_counted_once_and_not_by_a_silent_recovery():
     list(rig.stage.process(incoming[:6]))
     list(rig.stage.process(incoming[3:]))
     assert sum(arrived for arrived, _ in counted) == 12
+
+
+def test_a_batch_of_many_libraries_is_written_by_one_call():
+    rig = Rig()
+    calls: list[tuple[int, int]] = []
+    write = rig.store.upsert
+    rig.store.upsert = lambda items, clusters: (calls.append((len(items), len(clusters))), write(items, clusters))
+    entries = []
+    for number in range(20):
+        builder = LibraryBuilder(f"lib-{number}")
+        entries.append(builder.shot_entry("film", [builder.frame("film", 0, scene=axis(0))]))
+    list(rig.stage.process(rig.append(*entries)))
+    assert len(calls) == 1
+    assert all(len(rig.stored(f"lib-{number}")) == 1 for number in range(20))

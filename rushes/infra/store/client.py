@@ -22,6 +22,7 @@ class Pages(Protocol):
 class Client(Protocol):
     """The part of pymilvus' MilvusClient used here; works alike on Milvus Lite 3.2 and the server from 2.3.5."""
 
+    def get_server_version(self, *, timeout: float) -> str: ...
     def list_collections(self, *, timeout: float) -> list[str]: ...
     def has_collection(self, collection_name: str, *, timeout: float) -> bool: ...
     def describe_collection(self, collection_name: str, *, timeout: float) -> dict[str, object]: ...
@@ -89,6 +90,13 @@ class CollectionGone(DependencyUnavailable):
     """The collection that was there is not, or not loaded: made and loaded again by the retry."""
 
 
+class AnswerTooLarge(DependencyUnavailable):
+    """A server sends no answer over 64 MB: ask for fewer rows at once."""
+
+
+_TOO_LARGE: Final = "larger than max"
+"""What grpc says then, on either side."""
+
 _GONE: Final = frozenset({100, 101})
 """Milvus' codes for a missing collection and one not loaded (Lite after a restart)."""
 
@@ -126,6 +134,8 @@ def translated(doing: str) -> Iterator[None]:
             "memory and disk left; the call is repeated"
         ) from error
     except (grpc.RpcError, grpc.FutureTimeoutError, ConnectionError) as error:
+        if _TOO_LARGE in str(error):
+            raise AnswerTooLarge(f"Milvus sends no answer of that size while {doing}: {error!r}") from error
         raise DependencyUnavailable(
             f"expected an answer of Milvus while {doing}, found: {error!r}. Check milvus.uri and that it runs; "
             "the call is repeated"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rushes.infra.settings import MilvusSettings
 from rushes.infra.store import naming
-from rushes.infra.store.client import CollectionGone, RawRow, translated
+from rushes.infra.store.client import AnswerTooLarge, CollectionGone, RawRow, translated
 from rushes.infra.store.connection import Connection
 from rushes.infra.store.known import KnownRows
 from rushes.infra.store.naming import TABLES, Table, collection_name
@@ -27,7 +27,14 @@ from rushes.infra.store.rows import (
     stored_clusters,
     stored_items,
 )
-from rushes.infra.store.schema import ROW_FIELDS, check_collection, create_collection, create_index, space_of
+from rushes.infra.store.schema import (
+    ROW_FIELDS,
+    check_collection,
+    check_partitions,
+    create_collection,
+    create_index,
+    space_of,
+)
 from rushes.schemas.ids import ItemId, LibraryId
 
 UPSERT_ROWS: Final = 256
@@ -42,6 +49,9 @@ LITE_READ_FLUSH_ROWS: Final = 1_000
 
 READ_PAGE_BYTES: Final = 100_000_000
 """Memory of one page of a read: pymilvus gives vectors as lists, 32 bytes a number."""
+
+LEAST_PAGE_ROWS: Final = 100
+"""With records and vectors of the largest size a page of so many has 20 MB, of the 64 MB that a server sends."""
 
 READ_ATTEMPTS: Final = 5
 """Reads of a library before the store is believed to lack rows. 1 of 57 first reads after a kill was short."""
@@ -191,6 +201,8 @@ class MilvusStore:
             elif not create:
                 return None
             else:
+                if not self._connection.lite:
+                    check_partitions(client, self._partitions, timeout_s=self._timeout_s)
                 create_collection(client, name, space, partitions=self._partitions, timeout_s=self._timeout_s)
             if not client.list_indexes(name, field_name="vec", timeout=self._timeout_s):
                 create_index(client, name, lite=self._connection.lite, timeout_s=self._timeout_s)
@@ -213,10 +225,11 @@ class MilvusStore:
             self._flush_lite(name, LITE_READ_FLUSH_ROWS)
         seen: set[str] = set()
         count = 0
+        page_rows = min(max(READ_PAGE_BYTES // (32 * space.dim + 4_096), LEAST_PAGE_ROWS), 16_384)
         for attempt in range(1, READ_ATTEMPTS + 1):
             # Strong: the count waits until all that was written before is visible, and the pages see no less.
             count = self._count(name, library_id)
-            for raw in self._pages(name, library_id, space):
+            for raw in self._pages(name, library_id, page_rows):
                 key = str(raw["pk"])
                 if key in seen:
                     continue
@@ -245,12 +258,20 @@ class MilvusStore:
             )
         return int(str(rows[0]["count(*)"]))
 
-    def _pages(self, name: str, library_id: LibraryId, space: Space) -> Iterator[RawRow]:
-        rows = READ_PAGE_BYTES // (32 * space.dim + 4_096)
+    def _pages(self, name: str, library_id: LibraryId, page_rows: int) -> Iterator[RawRow]:
+        """All rows; where records are so large that a page exceeds what a server sends, again in smaller pages."""
+        try:
+            yield from self._pages_of(name, library_id, page_rows)
+        except AnswerTooLarge:
+            if page_rows <= LEAST_PAGE_ROWS:
+                raise
+            yield from self._pages(name, library_id, max(page_rows // 4, LEAST_PAGE_ROWS))
+
+    def _pages_of(self, name: str, library_id: LibraryId, page_rows: int) -> Iterator[RawRow]:
         with self._calling(name, "reading rows"):
             pages = self._connection.client().query_iterator(
                 name,
-                batch_size=min(max(rows, 100), 16_384),
+                batch_size=page_rows,
                 filter=naming.library_filter(library_id),
                 output_fields=ROW_FIELDS,
                 consistency_level="Strong",

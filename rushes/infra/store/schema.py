@@ -1,11 +1,15 @@
 """What a collection looks like, and that the one there looks so."""
 
+import re
 from typing import Final
 
 from rushes.infra.store.client import Client
 from rushes.infra.store.naming import SPACE_PROPERTY, space_of_property, space_to_property
 from rushes.infra.store.port import Space
 from rushes.schemas.errors import ConfigurationError
+
+UPSERT_IS_RIGHT: Final = (2, 4)
+"""First version of the server in which upsert and partition keys go together."""
 
 FIELDS: Final = frozenset({"pk", "library_id", "n", "k", "vec", "record", "content_hash"})
 ROW_FIELDS: Final = ["pk", "vec", "record"]
@@ -42,6 +46,19 @@ def create_collection(client: Client, name: str, space: Space, *, partitions: in
         properties={SPACE_PROPERTY: space_to_property(space)},
         timeout=timeout_s,
     )
+
+
+def check_partitions(client: Client, partitions: int, *, timeout_s: float) -> None:
+    """Raises ConfigurationError where a server would put rows into partitions in which it does not look for them."""
+    if partitions == 1:
+        return
+    version = client.get_server_version(timeout=timeout_s)
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers < UPSERT_IS_RIGHT:
+        raise ConfigurationError(
+            f"expected milvus.partitions=1 for Milvus {version}, found {partitions}: before 2.4 an upsert puts rows "
+            "into the partitions of another field (Milvus PR 30772), and 48 of 50 are not found again"
+        )
 
 
 def create_index(client: Client, name: str, *, lite: bool, timeout_s: float) -> None:

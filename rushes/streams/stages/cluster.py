@@ -2,14 +2,14 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.library_log.port import LibraryLog
-from rushes.infra.store.port import ItemStore, Space
+from rushes.infra.store.port import ClusterRow, ItemRow, ItemStore, Space
 from rushes.infra.store.verify import verify_and_repair
 from rushes.processors.clustering.finding import anchored_frames
 from rushes.processors.clustering.items import Changes, Refusal
@@ -104,10 +104,9 @@ class ClusterStage(NoHooks):
             self._untold.again(library_id, changes)
         self._verify()
         outputs: dict[LibraryId, list[Output]] = {}
-        for library_id, (carrier, changes) in self._untold.carried_by(first_offsets).items():
-            library = self._owner.library(library_id)
-            if library is not None:
-                self._write_library(library, changes)
+        carried_by = self._untold.carried_by(first_offsets)
+        self._write({library_id: changes for library_id, (_, changes) in carried_by.items()})
+        for library_id, (carrier, changes) in carried_by.items():
             outputs.setdefault(carrier, []).extend(self._outputs(library_id, changes))
         for incoming in batch:
             carried = outputs.pop(LibraryId(incoming.event.library_id), ())
@@ -179,10 +178,24 @@ class ClusterStage(NoHooks):
                 verify_and_repair(self._store, library_id, self._generation, items, clusters)
             del self._owner.unverified[library_id]
 
-    def _write_library(self, library: Library, changes: Changes) -> None:
-        items = [item_row(library, record) for item_id, record in changes.items.items() if item_id in library.items]
-        active = [record for record in changes.clusters.values() if record.status == "active"]
-        self._store.upsert(items, [cluster_row(library, record) for record in active])
+    def _write(self, told: Mapping[LibraryId, Changes]) -> None:
+        """Write what changed in all libraries at once: a call costs as much for one row as for thirty."""
+        items: list[ItemRow] = []
+        clusters: list[ClusterRow] = []
+        held = [(self._owner.library(library_id), changes) for library_id, changes in told.items()]
+        for library, changes in held:
+            if library is not None:
+                items += [
+                    item_row(library, item) for item_id, item in changes.items.items() if item_id in library.items
+                ]
+                active = [record for record in changes.clusters.values() if record.status == "active"]
+                clusters += [cluster_row(library, record) for record in active]
+        self._store.upsert(items, clusters)
+        for library, changes in held:
+            if library is not None:
+                self._delete(library, changes)
+
+    def _delete(self, library: Library, changes: Changes) -> None:
         gone: dict[Space, tuple[list[str], list[str]]] = {}
         for item in changes.removed.values():
             gone.setdefault(space_of(library, item.kind), ([], []))[0].append(item.item_id)
