@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rushes.processors.shots.features import Change, FrameFeatures, change_between
-from rushes.processors.shots.resemblance import replaced_share
+from rushes.processors.shots.resemblance import explained_by_parts, replaced_share
 
 LOOK_AHEAD: Final = 4
 """Frames seen beyond the one decided: a photographer's flash and its afterglow are over by then (.16 s at 25/s)."""
@@ -44,12 +44,16 @@ REMEMBERED: Final = 1 + LOOK_BACK + MOST_BLENDED
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A frame of a film: index, time (µs), features, and its change from the frame before."""
+    """A frame of a film: index, time (µs), features, and its change from the frame before.
+
+    `in_flash`: the features are made up, of what lies before the flash and behind it.
+    """
 
     frame: int
     time_us: int
     features: FrameFeatures
     change: Change
+    in_flash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def standing_out(around: Iterable[float], steps: int = 1) -> float:
 
 def new_scene(a: FrameFeatures, b: FrameFeatures) -> bool:
     """Whether `b` shows another scene than `a`."""
-    return replaced_share(a, b, CUT_SHARE) >= CUT_SHARE
+    return replaced_share(a, b, CUT_SHARE) >= CUT_SHARE and not explained_by_parts(a, b)
 
 
 def _cut_over(frame: Seen, newest: Sequence[Seen], ahead: Sequence[Seen], blended: int) -> Cut | None:

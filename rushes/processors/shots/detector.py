@@ -30,11 +30,12 @@ from rushes.processors.shots.cuts import (
 )
 from rushes.processors.shots.fades import ALIKE, Fade, fade_in_from, fade_out_to
 from rushes.processors.shots.features import FrameFeatures, change_between
+from rushes.processors.shots.flashes import Bridged, FlashBridge
 from rushes.processors.shots.gradual import FrameMemory, allowed_misfit, mixed_before
 from rushes.processors.shots.resemblance import lasting_share, replaced_share
 from rushes.schemas.shots import Transition, TransitionSpan
 
-DETECTOR: Final = "content-2"
+DETECTOR: Final = "content-3"
 """Name and version of this detector, carried by every shot."""
 
 MIN_SHOT_FRAMES: Final = LOOK_AHEAD + 1
@@ -84,30 +85,35 @@ class Verdict:
 
 
 class ShotDetector:
-    """Features of frames in, verdicts out, in order, `LOOK_AHEAD` frames behind.
+    """Features of frames in, verdicts out, in order, `LOOK_AHEAD` frames behind, some more in a flash (`flashes`).
 
     `first_frame`: index of the first frame pushed, where a split resumes. That frame begins a shot.
     """
 
     def __init__(self, first_frame: int = 0) -> None:
         self._next_frame = first_frame
+        self._bridge = FlashBridge()
         self._ahead: deque[Seen] = deque()
         self._last_pushed: FrameFeatures | None = None
         self._memory = FrameMemory()
         self._shot: _ShotSoFar | None = None
 
     def push(self, features: FrameFeatures, time_us: int) -> list[Verdict]:
-        """Take the next frame; verdicts on the frames that became decidable (none or one)."""
-        change = change_between(self._last_pushed or features, features)
-        self._last_pushed = features
-        self._memory.push(self._next_frame, time_us, features)
-        self._ahead.append(Seen(self._next_frame, time_us, features, change))
-        self._next_frame += 1
-        return [self._decide()] if len(self._ahead) > LOOK_AHEAD else []
+        """Take the next frame; verdicts on the frames that became decidable: mostly one, none while a flash lasts."""
+        return [verdict for frame in self._bridge.push(features, time_us) for verdict in self._take(frame)]
 
     def finish(self) -> list[Verdict]:
         """Verdicts on the frames still held. No cut can be confirmed in them; a long take is cut all the same."""
-        return [self._decide() for _ in range(len(self._ahead))]
+        held = [verdict for frame in self._bridge.finish() for verdict in self._take(frame)]
+        return held + [self._decide() for _ in range(len(self._ahead))]
+
+    def _take(self, frame: Bridged) -> list[Verdict]:
+        change = change_between(self._last_pushed or frame.features, frame.features)
+        self._last_pushed = frame.features
+        self._memory.push(self._next_frame, frame.time_us, frame.features)
+        self._ahead.append(Seen(self._next_frame, frame.time_us, frame.features, change, frame.in_flash))
+        self._next_frame += 1
+        return [self._decide()] if len(self._ahead) > LOOK_AHEAD else []
 
     def _decide(self) -> Verdict:
         candidate = self._ahead.popleft()
@@ -163,9 +169,9 @@ class _ShotSoFar:
         """
         age_us = frame.time_us - self._start_us
         too_long = Boundary("continued", frame.change.score, CUT_FLOOR)
-        if age_us >= LONGEST_SHOT_US:
+        if age_us >= LONGEST_SHOT_US and not frame.in_flash:  # a split that resumes there would not know of it
             return too_long, None
-        if len(ahead) < LOOK_AHEAD:
+        if len(ahead) < LOOK_AHEAD or frame.in_flash:
             return None, None
         if self._plain_run and self._content_frames >= MIN_SHOT_FRAMES and not self._still_plain(frame.features):
             return self._leaves_plain(frame, ahead)

@@ -31,10 +31,16 @@ TONE_LEVELS: Final = 8.0
 
 SHIFT_GAIN: Final = 0.35
 """A shift explains the change where it leaves this part of the squared difference; a shift that fits two scenes that
-have nothing to do with each other leaves more than half."""
+have nothing to do with each other leaves more than half. Of blocks out of range it leaves this part of what shifts
+usually do."""
 
 LEAST_OVERLAP: Final = 0.35
 """Part of the frame that both frames must show after a shift; with less of it, chance finds a fit."""
+
+REACH_ROWS: Final = 3
+REACH_COLUMNS: Final = 8
+"""Blocks by which a camera moves in between where somebody moves too: a sixth of the height, a quarter of the width.
+The further one looks, the better two scenes fit by chance."""
 
 SAME_DETAIL: Final = 0.5
 """Correlation of the differences between neighbouring blocks from which on two frames under different light are one
@@ -70,6 +76,32 @@ def lasting_share(a: FrameFeatures, b: FrameFeatures, enough: float) -> float:
     if share >= enough:
         share = min(share, _under_other_light(a.grid, b.grid, least_detail=-1.0))
     return share
+
+
+def explained_by_parts(a: FrameFeatures, b: FrameFeatures) -> bool:
+    """Whether `b` shows the scene of `a` after a camera's move, whoever moves along with it or against it.
+
+    The shift counts that brings the most blocks within the range of those around their places, as in a robust fit: the
+    one of least squares, which `replaced_share` knows, is led astray by somebody who is large in the picture.
+    """
+    changed = float(np.count_nonzero(np.abs(a.grid - b.grid).sum(axis=0) >= REPLACED_BLOCK_LEVELS)) / a.grid[0].size
+    low, high = _around(a.grid, np.minimum), _around(a.grid, np.maximum)
+    beyond = np.maximum(_shifted(low, np.inf) - b.grid, b.grid - _shifted(high, -np.inf))
+    off = np.maximum(beyond, 0).sum(axis=2)  # infinite where the shifted frame has no block
+    seen = np.count_nonzero(np.isfinite(off), axis=(2, 3))
+    inside = np.count_nonzero(off < OUTSIDE_LEVELS, axis=(2, 3))
+    left = 1 - inside / seen
+    best = float(left.flat[int(np.argmax(inside))])
+    return best <= LEFT_OVER * changed and best <= SHIFT_GAIN * float(np.median(left))
+
+
+def _shifted(grid: Grid, beside: float) -> Grid:
+    """A grid under all shifts within reach, (7, 17, 3, 18, 32); `beside` stands where it has no block."""
+    padded = np.pad(
+        grid, ((0, 0), (REACH_ROWS, REACH_ROWS), (REACH_COLUMNS, REACH_COLUMNS)), constant_values=np.float32(beside)
+    )
+    windows: Grid = np.lib.stride_tricks.sliding_window_view(padded, grid.shape)[0]
+    return windows
 
 
 def _outside(a: Grid, b: Grid, *, reach: int = 1) -> NDArray[np.bool_]:

@@ -79,6 +79,42 @@ def test_a_flash_is_no_cut():
     assert detect(looks(still(room, 20), still(bright, 2), still(room, 20))) == {}
 
 
+WHITE = np.full((90, 160, 3), 255, np.uint8)
+
+
+def blown_out(picture: Picture, power: float) -> Picture:
+    return np.clip(picture * power + 60, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("frames", [1, 4, 5, 8, 12])
+def test_a_white_flash_is_no_cut_however_it_glows_on(frames: int):
+    room = scene(1)
+    glowing = [blown_out(room, 3.0) if i < frames / 2 else blown_out(room, 1.5) for i in range(frames)]
+    for flash in (still(WHITE, frames), glowing):
+        assert detect(looks(still(room, 20), flash, still(room, 20))) == {}
+    walking = list(pan(2, 60))
+    assert detect(looks(walking[:20], still(WHITE, frames), walking[20 + frames :])) == {}
+
+
+@pytest.mark.parametrize("frames", [5, 12])
+def test_a_flash_hides_no_cut(frames: int):
+    found = kinds(detect(looks(still(scene(1), 20), still(WHITE, frames), still(scene(2), 20))))
+    assert found
+    assert set(found) <= {20, 20 + frames}
+
+
+def test_a_white_picture_that_lasts_is_a_shot():
+    room = scene(1)
+    assert kinds(detect(looks(still(room, 20), still(WHITE, 25), still(room, 20)))) == {20: "cut", 45: "cut"}
+
+
+def test_a_flash_moves_nothing():
+    seen = looks(still(scene(1), 20), still(WHITE, 6), still(scene(1), 20))
+    detector = ShotDetector()
+    verdicts = [one for i, features in enumerate(seen) for one in detector.push(features, i * FRAME_US)]
+    assert max(one.change for one in verdicts) == 0
+
+
 @pytest.mark.parametrize("frames", [2, 6, 10])
 def test_a_lamp_that_flickers_is_no_cut(frames: int):
     room = scene(1)
@@ -98,6 +134,16 @@ def test_a_cut_with_blended_frames_is_one_cut(shares: tuple[float, ...]):
 def test_a_pan_that_stalls_and_jumps_is_no_cut():
     moving = list(pan(5, 120))
     assert detect(looks([moving[i - i % 8] for i in range(120)])) == {}
+
+
+@pytest.mark.parametrize("n", [5, 8])
+def test_nor_is_it_when_somebody_walks_along(n: int):
+    moving = []
+    for i, picture in enumerate(pan(5, 120)):
+        shown = picture.copy()
+        shown[20:90, 30 + i // 4 : 80 + i // 4] = scene(9)[20:90, 30:80]
+        moving.append(shown)
+    assert detect(looks([moving[i - i % n] for i in range(120)])) == {}
 
 
 def test_a_fade_through_black_is_one_boundary():
@@ -146,7 +192,13 @@ def test_a_cut_right_after_a_long_take_is_not_swallowed():
 
 
 GLANCES = [look(scene(seed)) for seed in range(3)]
-GLANCES += [look(scene(0) * 0), *looks(fade(scene(1), 4, out=False)), *looks(pan(7, 4))]
+GLANCES += [
+    look(scene(0) * 0),
+    look(WHITE),
+    look(blown_out(scene(0), 2.0)),
+    *looks(fade(scene(1), 4, out=False)),
+    *looks(pan(7, 4)),
+]
 
 runs = st.lists(st.tuples(st.integers(0, len(GLANCES) - 1), st.integers(1, 14)), min_size=1, max_size=12)
 
