@@ -12,6 +12,7 @@ from rushes.streams.cli import (
     bus,
     documents,
     evaluate,
+    explain,
     feedback,
     folder,
     models,
@@ -46,6 +47,7 @@ app.command("shots")(shots.shots)
 app.command("quality")(quality.quality)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(feedback.app, name="feedback")
+app.command("explain")(explain.explain)
 app.command("upload")(bus.upload)
 app.command("delete")(bus.delete)
 app.command("status")(bus.status)
