@@ -24,6 +24,10 @@ FLAT_ROWS: Final = 8_192
 EPOCH: Final = 1_024
 """Changed rows between two settlements of the lists: each costs 5 ms at 100,000 rows and 60 ms at a million."""
 
+NEARLY: Final = 0.05
+"""A best so far below `at_least` matters too: it is among the near ones that a person is shown, and what is asked for
+changes with time."""
+
 SPARE: Final = 8
 """Near rows kept of the lists beyond those asked for: some may have changed since."""
 
@@ -178,6 +182,8 @@ class Probes:
             found += self._rest[number]
         if search.audited(number):
             assert self._gallery.audits is not None, "there are lists"
-            self._gallery.audits.note(search.maxima(number)[self._orders[number]])
+            self._gallery.audits.note(
+                search.maxima(number)[self._orders[number]], float(self._wanted.at_least) - NEARLY * SQUARE
+            )
         current = self._gallery.current(found.keys)
         return Found(found.keys[current], found.scores[current], found.best)

@@ -3,10 +3,12 @@
 Some probes, chosen by their own bits, are audited: compared with all lists in the order of their centroids. The rule
 is a first number of lists `look`, the score `enough`, and a last number of lists `last`: a probe that has seen a row
 above `enough` in the first lists stops there, others after the last. Both numbers are chosen by the older half of the
-window, at the least cost, and `enough` such that `MISSES` probes of the window at most would have missed their best. So
-if the next probe and those of the newer half are alike, it misses its best with probability (MISSES + 1) / (half the
-window + 1) at most, .001: split conformal prediction (Vovk et al. 2005; Angelopoulos and Bates 2023, section 1). Recall
-holds whatever the material is; the cost varies. Where nothing tells where the best is, everything is looked at.
+window, at the least cost, and `enough` such that but a few probes of the window would have missed a best that matters.
+So if the next probe and those of the newer half are alike, it misses its best with probability (missed + 1) / (half the
+window + 1) at most: split conformal prediction (Vovk et al. 2005; Angelopoulos and Bates 2023, section 1). Recall holds
+whatever the material is; the cost varies. Where nothing tells where the best is, everything is looked at.
+
+A best matters where it reaches what was asked for, or nearly: what is farther off decides nothing.
 """
 
 from dataclasses import dataclass
@@ -20,8 +22,11 @@ from rushes.processors.gallery.integers import Steps32
 WINDOW: Final = 8_192
 """Audits that a rule is made from. Until there are so many, every probe is one."""
 
-MISSES: Final = 3
-"""Misses allowed in a window. None would let the oddest probe of all set the cost of the others."""
+MISSED: Final = 0.001
+"""Share of probes that may miss a best that matters."""
+
+LEAST: Final = 2_048
+"""Audits that matter in the newer half of the window; where there are fewer, all do."""
 
 RUNGS: Final = 20
 """Numbers of lists that are tried: 1, 2, 4 ... 2**19, the lists of 134 million rows."""
@@ -56,6 +61,7 @@ class Audits:
         self.rule: Rule | None = None
         self._seen = np.zeros((window, RUNGS), np.float32)
         """Best scores within the first 1, 2, 4 ... lists; the last is the best of all."""
+        self._matters = np.zeros(window, np.bool_)
         self.count = 0
         self._every = 1
 
@@ -65,12 +71,13 @@ class Audits:
         chosen: NDArray[np.bool_] = bits % (1 if self.rule is None else self._every) == 0
         return chosen
 
-    def note(self, maxima: NDArray[np.float32]) -> None:
+    def note(self, maxima: NDArray[np.float32], matters_from: float) -> None:
         """`maxima`: the best score in each list, lists in the order of their centroids, (lists,)."""
         best_so_far = np.maximum.accumulate(maxima)
         places = np.minimum(2 ** np.arange(RUNGS), len(maxima)) - 1
         places[-1] = len(maxima) - 1
         self._seen[self.count % len(self._seen)] = best_so_far[places]
+        self._matters[self.count % len(self._seen)] = best_so_far[-1] >= matters_from
         self.count += 1
 
     def settle(self, rows: int, lists: int) -> None:
@@ -80,11 +87,17 @@ class Audits:
         if self.count < window:
             return
         seen = np.roll(self._seen, -(self.count % window), axis=0)
-        older = seen[: window // 2]
+        matters = np.roll(self._matters, -(self.count % window))
+        half = window // 2
+        if matters[half:].sum() < LEAST:
+            matters = np.ones(window, np.bool_)
         rungs = [rung for rung in range(RUNGS - 1) if 2**rung < lists]
         pairs = [(first, last) for last in [*rungs, RUNGS - 1] for first in rungs if first <= last] or [(0, RUNGS - 1)]
-        costs = [_cost(_rule(pair, older, lists, MISSES // 2), older, pair) for pair in pairs]
-        self.rule = _rule(pairs[int(np.argmin(costs))], seen, lists, MISSES)
+        allowed = max(int(MISSED * (matters[half:].sum() + 1)) - 1, 0)
+        costs = [
+            _cost(_rule(pair, seen[:half][matters[:half]], lists, allowed // 2), seen[:half], pair) for pair in pairs
+        ]
+        self.rule = _rule(pairs[int(np.argmin(costs))], seen[matters], lists, allowed)
 
 
 def _rule(pair: tuple[int, int], seen: NDArray[np.float32], lists: int, allowed: int) -> Rule:
