@@ -2,7 +2,7 @@
 and embedders. Of faces and persons the largest in a picture is whom the folder names; others are left out.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -11,11 +11,11 @@ import numpy as np
 
 from rushes.infra.inventory import walk
 from rushes.infra.media.decoder import MediaDecoder, Picture
-from rushes.infra.media.sniff import SNIFF_BYTES, sniff
 from rushes.infra.models import VisionModels
 from rushes.processors.evaluation.material import Material, unit_rows
 from rushes.schemas.errors import ConfigurationError, PermanentError
 from rushes.schemas.vectors import decode_vector
+from rushes.streams.pictures_of_files import pictures_of_file
 from rushes.streams.stages.embed_reading import decoded
 from rushes.streams.stages.seen import Seen, SeenItem
 from rushes.streams.stages.vision import Vision
@@ -84,7 +84,7 @@ def look_at_folder(
     for place, (name, path) in enumerate(files):
         progress(place, len(files), path)
         try:
-            for picture in _pictures(path, decoder):
+            for picture in pictures_of_file(path, decoder):
                 waiting.append(_Frame(names.index(name), path, picture))
                 if len(waiting) == BATCH:
                     look()
@@ -133,15 +133,6 @@ def _vision(kind: Kind, models: VisionModels) -> tuple[Vision, str]:
                     "of bodies whole, with --kind scene"
                 )
             return Vision(models.scene, None, None, models.persons), str(models.persons.model_id)
-
-
-def _pictures(path: Path, decoder: MediaDecoder) -> Iterator[Picture]:
-    with path.open("rb") as opened:
-        start = opened.read(SNIFF_BYTES)
-    if sniff(start) == "photo":
-        yield decoder.photo(path)[1]
-    else:
-        yield from (part for part in decoder.film(path) if isinstance(part, Picture))
 
 
 def _shown(seen: Seen, kind: Kind) -> SeenItem | None:

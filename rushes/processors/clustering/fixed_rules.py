@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from rushes.processors.clustering.deciding import occupied, promote
 from rushes.processors.clustering.fixed import FixedPolicy, Probe, Verdict, decide_frame
 from rushes.processors.clustering.fixed_settling import release, restore
 from rushes.processors.clustering.human import effective
 from rushes.processors.clustering.items import Changes, Cluster, Item
 from rushes.processors.clustering.library import NEAREST, Library
-from rushes.processors.clustering.scoring import Gallery, Score
+from rushes.processors.clustering.scoring import Gallery, Score, Vec16
 from rushes.processors.clustering.why import Why
 from rushes.schemas.decisions import Decision, MergeProposal, Thresholds
 from rushes.schemas.event import ItemKind
@@ -58,6 +60,13 @@ class FixedRules:
 
     def nearest(self, library: Library, item: Item) -> list[Score]:  # noqa: ARG002 - keys are the ids
         return self.clusters.scores(item.vector64(), ABOVE_ALL, NEAREST)
+
+    def identify(self, vector: Vec16) -> list[tuple[str | None, float | None]]:
+        """The nearest clusters by cosine, and unknown (None) behind those at or above the join threshold."""
+        near = self.clusters.scores(vector.astype(np.float64), ABOVE_ALL, NEAREST)
+        known = [score for score in near if score.similarity >= self._thresholds.join]
+        others: list[tuple[str | None, float | None]] = [(score.key, score.similarity) for score in near[len(known) :]]
+        return [*((score.key, score.similarity) for score in known), (None, None), *others]
 
     def decide(self, library: Library, changes: Changes, items: Sequence[Item], said: Decision | None) -> None:
         """All at once: no two of them join the same cluster."""

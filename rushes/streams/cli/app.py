@@ -15,6 +15,7 @@ from rushes.streams.cli import (
     explain,
     feedback,
     folder,
+    identify,
     models,
     quality,
     replay,
@@ -48,6 +49,7 @@ app.command("quality")(quality.quality)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(feedback.app, name="feedback")
 app.command("explain")(explain.explain)
+app.command("identify")(identify.identify)
 app.command("upload")(bus.upload)
 app.command("delete")(bus.delete)
 app.command("status")(bus.status)

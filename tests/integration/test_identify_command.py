@@ -1,0 +1,53 @@
+"""`rushes identify`: who is in a file, by the results of a run."""
+
+import json
+
+import pytest
+
+from tests.run_rig import film, photo, rushes, table
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    place = tmp_path_factory.mktemp("identify")
+    film(place / "in" / "film.mp4", [1, 2])
+    for name, number in (("one.png", 1), ("two.png", 2), ("three.png", 3), ("four.png", 3)):
+        photo(place / "in" / name, number)
+    ended = rushes("run", place / "in", "--out", place / "out")
+    assert ended.code == 0, ended.screen
+    return place
+
+
+def test_a_picture_is_known_and_nothing_is_written(results):
+    before = sorted((path, path.stat().st_mtime_ns) for path in (results / "out").rglob("*"))
+    ended = rushes("identify", results / "in" / "one.png", "--out", results / "out", "--json")
+    assert ended.code == 0, ended.screen
+    told = json.loads(ended.out)
+    (found,) = told["found"]
+    (row,) = [row for row in table(results / "out") if any(path.endswith("one.png") for path in row["paths"])]
+    best = found["candidates"][0]
+    assert row["cluster_id"] is not None
+    assert best["cluster_id"] == row["cluster_id"]
+    assert best["probability"] > 0.5
+    assert any(one["cluster_id"] is None for one in found["candidates"])
+    assert sorted((path, path.stat().st_mtime_ns) for path in (results / "out").rglob("*")) == before
+
+
+def test_a_film_is_told_by_its_scenes(results):
+    ended = rushes("identify", results / "in" / "film.mp4", "--out", results / "out")
+    assert ended.code == 0, ended.screen
+    assert len([line for line in ended.out.splitlines() if line.startswith("scene,")]) == 2
+
+
+def test_what_can_not_be_told_says_what_to_do(results, tmp_path):
+    (tmp_path / "no.jpg").write_bytes(b"no picture")
+    for arguments, code, word in (
+        (("no-such-file.jpg", "--out", results / "out"), 2, "can't be read"),
+        ((tmp_path / "no.jpg", "--out", results / "out"), 1, "expected"),
+        ((results / "in" / "one.png", "--out", tmp_path), 2, "rushes run"),
+        ((results / "in" / "one.png",), 2, "--out"),
+    ):
+        ended = rushes("identify", *arguments)
+        assert ended.code == code, ended.screen
+        assert word in ended.screen
+        assert "Traceback" not in ended.screen
