@@ -26,8 +26,8 @@ _PROXY: Final = (320, 180)
 """Size to which frames of other formats (RGB, packed) are scaled: two samples a sample, at the price of a scaler."""
 
 
-HELD_FRAMES: Final = 16
-HELD_BYTES: Final = 64 * 1024 * 1024
+HELD_FRAMES: Final = 8
+HELD_BYTES: Final = 32 * 1024 * 1024
 """Frames of which features are read at once, and their memory. Called between two frames that are decoded, the same
 work takes twice the time: what it needs has left the processor's caches meanwhile."""
 

@@ -31,30 +31,36 @@ class _Passed:
 
 
 class RefinedShare:
-    """The stretches of a film's last seconds, and what their ends and packets said."""
+    """The stretches of a film's last seconds, and what their ends and packets said. Times must not go back."""
 
     def __init__(self) -> None:
-        self._passed: deque[_Passed] = deque()
+        self._recent: deque[_Passed] = deque()
+        self._judged: deque[_Passed] = deque()
+        self._lengths_us = self._refined_us = 0
 
     def add(self, anchor: Anchor, middle: Anchor | None, following: Anchor, *, by_packets: bool) -> None:
         """Take the next stretch. `middle`: the frame halfway where each packet is a picture of its own."""
-        self._passed.append(_Passed(anchor, middle, following, refined=True if by_packets else None))
+        self._recent.append(_Passed(anchor, middle, following, refined=True if by_packets else None))
 
     def is_known(self, time_us: int) -> bool:
         """Whether all is known that `mostly_refined` asks for at this time, which is the last stretch's end."""
-        return all(one.had_to_be() is not None for one in self._at(time_us))
+        while self._recent and self._recent[0].following.time_us <= time_us - LAG_US:
+            if self._recent[0].had_to_be() is None:
+                return False
+            one = self._recent.popleft()
+            self._judged.append(one)
+            self._count(one, 1)
+        while self._judged and self._judged[0].following.time_us < time_us - LAG_US - HISTORY_US:
+            self._count(self._judged.popleft(), -1)
+        return True
 
     def mostly_refined(self, time_us: int) -> bool:
-        """Whether the film is better decoded as a whole from this time on. Forgets what is no longer asked for."""
-        asked = self._at(time_us)
-        while self._passed and self._passed[0].following.time_us < time_us - LAG_US - HISTORY_US:
-            self._passed.popleft()
-        return better_whole((one.following.time_us - one.anchor.time_us, bool(one.had_to_be())) for one in asked)
+        """Whether the film is better decoded as a whole from this time on."""
+        known = self.is_known(time_us)
+        assert known, "the refiner has no frames left"
+        return better_whole(self._lengths_us, self._refined_us)
 
-    def _at(self, time_us: int) -> list[_Passed]:
-        until_us = time_us - LAG_US
-        return [
-            one
-            for one in self._passed
-            if one.following.time_us >= until_us - HISTORY_US and one.following.time_us <= until_us
-        ]
+    def _count(self, one: _Passed, sign: int) -> None:
+        length_us = sign * (one.following.time_us - one.anchor.time_us)
+        self._lengths_us += length_us
+        self._refined_us += length_us if one.refined else 0

@@ -27,6 +27,10 @@ CONTAINERS: Final = frozenset({"mov", "mp4", "matroska", "mxf"})
 CODECS: Final = frozenset({"h264", "hevc", "prores", "dnxhd", "mjpeg", "cfhd"})
 """One packet is one shown frame in these; VP9 and AV1 hide frames, and MPEG-2 and MPEG-4 part 2 pack them."""
 
+SLICED: Final = frozenset({"prores", "dnxhd"})
+"""Their pictures are many slices, so that all cores decode one at once: nothing waits for a frame that is asked for
+alone. Frames that threads decode side by side come some calls later."""
+
 USUAL_GROUP_US: Final = 10_000_000
 RESUME_REACH_US: Final = HISTORY_US + LAG_US + 2 * USUAL_GROUP_US + SEEK_MARGIN_US
 """A resume starts this long before its place: what lies there is judged by the groups that end in the
@@ -62,6 +66,9 @@ class SelectiveReader(FilmReader):
             if name not in CODECS or CONTAINERS.isdisjoint(container.format.name.split(",")):
                 raise NeedsAllFrames(f"{name} in {container.format.name} does not tell its frames by its packets")
             twin = stack.enter_context(open_film(self._path, self._limits, recognised=self._recognised))
+            refiner = film_stream(twin, self._limits).codec_context
+            if name in SLICED:
+                refiner.thread_type = "SLICE"
             clock = FilmClock(stream, origin_pts)
             if origin_pts is not None:
                 from_pts = clock.pts_of(origin_pts, max(0, start_us - RESUME_REACH_US))
@@ -70,7 +77,7 @@ class SelectiveReader(FilmReader):
             selection = StretchSelection(
                 StretchSource(container, stream, clock, begins=origin_pts is None, alive=self._alive),
                 AnchorDecoder(stream.codec_context, features),
-                StretchRefiner(film_stream(twin, self._limits).codec_context),
+                StretchRefiner(refiner),
                 features,
                 self._wanted_us,
             )

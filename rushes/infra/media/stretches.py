@@ -1,7 +1,7 @@
 """A film's packets as stretches from one frame that is looked at in any case to the next. Runs in the child."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 CELL_FRAMES: Final = 5
 """Anchors lie this many frames apart at least: a shot is longer than four frames, so none fits between."""
+
+INTRA_AT_ONCE: Final = 4
+"""Anchors of key frames alone whose features are read at once, as those of other frames are (`film_planes`). Others lie
+so far apart that they are waited for."""
 
 HELD_PACKETS: Final = 4_000
 """Of packets that wait for the next anchor: a minute of 60 frames/s."""
@@ -156,12 +160,13 @@ class StretchSource:
 
 
 class AnchorDecoder:
-    """Decodes anchors alone, in their order. Threads give frames some calls later."""
+    """Decodes anchors alone, in their order. They are known some calls later."""
 
     def __init__(self, context: VideoCodecContext, read_features: FeatureReader) -> None:
         self._context = context
         self._read_features = read_features
         self._sent: deque[Anchor] = deque()
+        self._decoded: list[av.VideoFrame] = []
 
     @property
     def undecoded(self) -> int:
@@ -171,25 +176,28 @@ class AnchorDecoder:
     def send(self, stretch: Stretch) -> None:
         """Take one more; raises NeedsAllFrames, as `finish`, where a frame is not its packet's, or not whole."""
         self._sent.append(stretch.anchor)
-        self._take(decode(self._context, stretch.packets[0]))
+        self._decoded += decode(self._context, stretch.packets[0])
+        if len(self._decoded) >= (INTRA_AT_ONCE if stretch.intra else 1):
+            self._take()
 
     def finish(self) -> None:
         """Wait for all; others may be sent afterwards."""
         if self._sent:
-            self._take(decode(self._context, None))
+            self._decoded += decode(self._context, None)
             self._context.flush_buffers()
+            self._take()
         if self._sent:
             raise NeedsAllFrames("a key frame did not decode")
 
-    def _take(self, frames: Sequence[av.VideoFrame]) -> None:
-        for frame in frames:
+    def _take(self) -> None:
+        for frame, features in zip(self._decoded, self._read_features(self._decoded), strict=True):
             if not self._sent or frame.pts != self._sent[0].pts:
                 raise NeedsAllFrames("a key frame did not decode in its turn")
             if frame.pict_type != PictureType.I:
                 raise NeedsAllFrames("a key frame is no whole picture of its own")
             anchor = self._sent.popleft()
-            (anchor.features,) = self._read_features([frame])
-            anchor.frame = frame
+            anchor.frame, anchor.features = frame, features
+        self._decoded = []
 
 
 def decode(context: VideoCodecContext, packet: "VideoPacket | None") -> list[av.VideoFrame]:

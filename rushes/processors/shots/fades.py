@@ -82,7 +82,7 @@ def fade_in_from(memory: FrameMemory, low: int, newest: int) -> tuple[Fade | Non
 
 
 def _dark(features: FrameFeatures) -> bool:
-    return float(features.grid[0].mean()) < DARK_LEVELS
+    return features.luma < DARK_LEVELS
 
 
 def _seen(memory: FrameMemory, end: int, *, black: bool) -> tuple[NDArray[np.float32], Contrasts]:

@@ -5,6 +5,7 @@ Aliasing of the samples averages out within a block.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeVar
 
 import cv2
@@ -46,19 +47,19 @@ Plane = NDArray[np.uint8]
 Level = TypeVar("Level", np.uint8, np.uint16)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class FrameFeatures:
     """`grid`: (3, 18, 32) float32, mean Y, U, V of each block in 0..255; `histogram`: (32,) float32, sums to 1."""
 
     grid: NDArray[np.float32]
     histogram: NDArray[np.float32]
 
-    @property
+    @cached_property
     def black(self) -> bool:
         """Nothing to be seen: no more than 1 % of the samples are brighter than black."""
         return float(np.add.reduce(self.histogram[BLACK_LEVEL_BIN:])) <= BLACK_BRIGHT_SHARE
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Nothing to be seen but small print: black, or of one colour nearly all over."""
         if self.black:
@@ -68,7 +69,12 @@ class FrameFeatures:
             and max(_share_off(self.grid[1]), _share_off(self.grid[2])) <= PLAIN_PRINT
         )
 
-    @property
+    @cached_property
+    def luma(self) -> float:
+        """Mean Y."""
+        return float(np.add.reduce(self.grid[0], axis=None)) / (GRID_ROWS * GRID_COLUMNS)
+
+    @cached_property
     def colour(self) -> NDArray[np.float32]:
         """Mean Y, U, V, (3,) float32."""
         mean: NDArray[np.float32] = self.grid.mean(axis=(1, 2))
@@ -94,12 +100,12 @@ class Change:
     @property
     def share(self) -> float:
         """Of the blocks that changed visibly, 0..1."""
-        return float(np.count_nonzero(self.blocks >= CHANGED_BLOCK_LEVELS) / self.blocks.size)
+        return float(np.count_nonzero(self.blocks >= CHANGED_BLOCK_LEVELS)) / self.blocks.size
 
     @property
     def replaced(self) -> float:
         """Share of the blocks that show something else, 0..1."""
-        return float(np.count_nonzero(self.blocks >= REPLACED_BLOCK_LEVELS) / self.blocks.size)
+        return float(np.count_nonzero(self.blocks >= REPLACED_BLOCK_LEVELS)) / self.blocks.size
 
 
 CHANGED_BLOCK_LEVELS: Final = 12.0
@@ -173,8 +179,13 @@ def _block_sums(planes: Plane, side: int) -> NDArray[np.uint16]:
     return sums
 
 
+UNCHANGED: Final = Change(0.0, np.zeros((GRID_ROWS, GRID_COLUMNS), dtype=np.float32))
+
+
 def change_between(a: FrameFeatures, b: FrameFeatures) -> Change:
     """How much two frames differ: mean change of the blocks plus the earth mover's distance of the histograms."""
+    if a is b:  # frames that were not looked at
+        return UNCHANGED
     moved = np.abs(a.grid - b.grid)
     blocks = moved[0] + moved[1]
     blocks += moved[2]

@@ -95,21 +95,17 @@ class FlashBridge:
 
     def _is_over(self, features: FrameFeatures) -> bool:
         assert self._before is not None
-        rise = _luma(self._held[0].features) - _luma(self._before)
-        if _luma(features) - _luma(self._before) > OVER * rise:
+        rise = self._held[0].features.luma - self._before.luma
+        if features.luma - self._before.luma > OVER * rise:
             return False
         return lasting_share(self._before, features, CUT_SHARE) < CUT_SHARE
 
 
 def _flashes(before: FrameFeatures, features: FrameFeatures) -> bool:
     """Whether a flash may begin: the picture is suddenly brighter all over, and blown out."""
-    if _luma(features) - _luma(before) < BRIGHTER_LEVELS or change_between(before, features).score < CUT_FLOOR:
+    if features.luma - before.luma < BRIGHTER_LEVELS or change_between(before, features).score < CUT_FLOOR:
         return False
     was, now = before.grid[0], features.grid[0]
     darker = np.count_nonzero(was - now > DARKER_LEVELS)
     blown = np.count_nonzero((now >= BLOWN_LEVELS) & (was < BLOWN_LEVELS))
     return bool(darker <= DARKER_SHARE * now.size and blown >= BLOWN_SHARE * now.size)
-
-
-def _luma(features: FrameFeatures) -> float:
-    return float(features.grid[0].mean())

@@ -30,6 +30,7 @@ class MotionMeter:
 
     def __init__(self) -> None:
         self._first: FrameFeatures | None = None
+        self._last: FrameFeatures | None = None
         self._states: deque[_State] = deque((_State(-1, 0.0, 0, 0.0),), maxlen=REMEMBERED)
 
     def push(self, features: FrameFeatures, change_levels: float, time_us: int) -> None:
@@ -41,8 +42,9 @@ class MotionMeter:
             return
         last = self._states[-1]
         spread = last.spread
-        if spread < DYNAMIC_SHARE:
+        if spread < DYNAMIC_SHARE and features is not self._last:
             spread = max(spread, change_between(self._first, features).share)
+        self._last = features
         self._states.append(_State(time_us, last.sum_levels + change_levels, last.steps + 1, spread))
 
     def forget_from(self, time_us: int) -> None:

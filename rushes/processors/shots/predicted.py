@@ -90,10 +90,9 @@ def _another_scene(a: Sample, b: Sample) -> bool:
     low, high = sorted((a.contrast, b.contrast))
     if low < FADING * high:
         return True
-    change = change_between(a.features, b.features)
-    if change.score < MARGIN * CUT_FLOOR or change.replaced < MARGIN * CUT_SHARE:
+    if lasting_share(a.features, b.features, MARGIN * CUT_SHARE) < MARGIN * CUT_SHARE:  # nearly always
         return False
-    return lasting_share(a.features, b.features, MARGIN * CUT_SHARE) >= MARGIN * CUT_SHARE
+    return change_between(a.features, b.features).score >= MARGIN * CUT_FLOOR
 
 
 def stand_ins(a: FrameFeatures, b: FrameFeatures, count: int) -> list[FrameFeatures]:

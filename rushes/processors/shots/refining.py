@@ -1,6 +1,5 @@
 """When a film is better decoded as a whole than selectively: where most of it would be decoded anyway."""
 
-from collections.abc import Iterable
 from typing import Final
 
 HISTORY_US: Final = 8_000_000
@@ -19,19 +18,15 @@ in a montage with 70 frames from key frame to key frame), and a decoder that is 
 for the time of two or three frames."""
 
 
-def better_whole(stretches: Iterable[tuple[int, bool]]) -> bool:
-    """Whether most frames of the film's last stretches had to be decoded.
+def better_whole(length_us: int, refined_us: int) -> bool:
+    """Whether most of the film's last stretches had to be decoded, by their length and that of those that had to be.
 
-    `stretches`: of each its length (µs), and whether a boundary may lie within, by its packets and its two ends. That
-    does not depend on how it was read, so that a reading that begins later finds the same.
+    A stretch had to be where a boundary may lie within, by its packets and its two ends. That does not depend on how it
+    was read, so that a reading that begins later finds the same.
 
-    >>> better_whole([(4_000_000, True), (1_000_000, False)])
+    >>> better_whole(5_000_000, 4_000_000)
     True
-    >>> better_whole([(2_900_000, True)])
+    >>> better_whole(2_900_000, 2_900_000)
     False
     """
-    total = refined = 0
-    for length_us, is_refined in stretches:
-        total += length_us
-        refined += length_us * is_refined
-    return total >= LEAST_US and refined >= MOST_REFINED * total
+    return length_us >= LEAST_US and refined_us >= MOST_REFINED * length_us

@@ -3,14 +3,18 @@
 What a cut changes, none of these explains: another picture lies where the first one was.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.shots.features import GRID_COLUMNS, GRID_ROWS, REPLACED_BLOCK_LEVELS, FrameFeatures
 
 Grid = NDArray[np.float32]
+
+_NEIGHBOURS: Final = np.ones((3, 3), dtype=np.uint8)
 
 OUTSIDE_LEVELS: Final = 20.0
 """A block shows something else where Y, U and V together lie this far outside the range of the blocks around its place:
@@ -70,12 +74,13 @@ def lasting_share(a: FrameFeatures, b: FrameFeatures, enough: float) -> float:
     What has moved by up to two blocks in between is explained too, and so is a change of light over a scene without
     detail: an exposure that adapts when something bright leaves the picture.
     """
-    share = replaced_share(a, b, enough)
-    if share >= enough:
+    moved = np.abs(a.grid - b.grid).sum(axis=0)
+    share = _share(moved >= REPLACED_BLOCK_LEVELS)
+    if share >= enough:  # the cheapest explanation first: it is enough for most
         share = min(share, _share(_outside(a.grid, b.grid, reach=2)))
     if share >= enough:
         share = min(share, _under_other_light(a.grid, b.grid, least_detail=-1.0))
-    return share
+    return share if share < enough else min(share, replaced_share(a, b, enough))
 
 
 def explained_by_parts(a: FrameFeatures, b: FrameFeatures) -> bool:
@@ -85,7 +90,7 @@ def explained_by_parts(a: FrameFeatures, b: FrameFeatures) -> bool:
     one of least squares, which `replaced_share` knows, is led astray by somebody who is large in the picture.
     """
     changed = float(np.count_nonzero(np.abs(a.grid - b.grid).sum(axis=0) >= REPLACED_BLOCK_LEVELS)) / a.grid[0].size
-    low, high = _around(a.grid, np.minimum), _around(a.grid, np.maximum)
+    low, high = _around(a.grid, cv2.erode), _around(a.grid, cv2.dilate)
     beyond = np.maximum(_shifted(low, np.inf) - b.grid, b.grid - _shifted(high, -np.inf))
     off = np.maximum(beyond, 0).sum(axis=2)  # infinite where the shifted frame has no block
     seen = np.count_nonzero(np.isfinite(off), axis=(2, 3))
@@ -106,9 +111,7 @@ def _shifted(grid: Grid, beside: float) -> Grid:
 
 def _outside(a: Grid, b: Grid, *, reach: int = 1) -> NDArray[np.bool_]:
     """Which blocks of `b` lie outside the range of the blocks of `a` around them, up to `reach` away."""
-    low, high = a, a
-    for _ in range(reach):
-        low, high = _around(low, np.minimum), _around(high, np.maximum)
+    low, high = _around(a, cv2.erode, reach), _around(a, cv2.dilate, reach)
     beyond = np.maximum(low - b, b - high)
     np.maximum(beyond, 0, out=beyond)
     outside: NDArray[np.bool_] = beyond.sum(axis=0) >= OUTSIDE_LEVELS
@@ -119,10 +122,11 @@ def _share(blocks: NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(blocks) / blocks.size)
 
 
-def _around(grid: Grid, pick: np.ufunc) -> Grid:
-    padded = np.pad(grid, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    rows = pick(pick(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
-    picked: Grid = pick(pick(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])
+def _around(grid: Grid, pick: Callable[..., Any], reach: int = 1) -> Grid:
+    """Lowest (`cv2.erode`) or highest (`cv2.dilate`) of the blocks up to `reach` away from each, per channel."""
+    picked = np.empty(grid.shape, dtype=np.float32)
+    for values, out in zip(grid, picked, strict=True):
+        pick(values, _NEIGHBOURS, dst=out, iterations=reach, borderType=cv2.BORDER_REPLICATE)
     return picked
 
 
@@ -164,11 +168,26 @@ _DY, _DX = _DY - _SIZE[0] * (_DY >= GRID_ROWS), _DX - _SIZE[1] * (_DX >= GRID_CO
 _OVERLAP: Final = (GRID_ROWS - np.abs(_DY)) * (GRID_COLUMNS - np.abs(_DX)) / (GRID_ROWS * GRID_COLUMNS)
 
 
+_Corners = tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.int_], NDArray[np.int_]]
+
+
+def _corners(dy: NDArray[np.int_], dx: NDArray[np.int_]) -> _Corners:
+    """Places of the corners of `_part` in a table of sums: bottom right, top right, bottom left, top left."""
+    top, bottom = np.clip(dy, 0, GRID_ROWS), np.clip(GRID_ROWS + np.minimum(dy, 0), 0, GRID_ROWS)
+    left, right = np.clip(dx, 0, GRID_COLUMNS), np.clip(GRID_COLUMNS + np.minimum(dx, 0), 0, GRID_COLUMNS)
+    top, bottom = top * (GRID_COLUMNS + 1), bottom * (GRID_COLUMNS + 1)
+    return bottom + right, top + right, bottom + left, top + left
+
+
+_CORNERS_A: Final = _corners(-_DY, -_DX)
+_CORNERS_B: Final = _corners(_DY, _DX)
+
+
 def _after_shift(a: Grid, b: Grid) -> float:
     """Share outside in the part that both frames show after the shift that fits best; 1 where none fits well."""
     left, right = a[0] - 128, b[0] - 128
     common = np.fft.irfft2(np.conj(np.fft.rfft2(left, _SIZE)) * np.fft.rfft2(right, _SIZE), _SIZE)
-    apart = _energy(left, -_DY, -_DX) + _energy(right, _DY, _DX) - 2 * common
+    apart = _energy(left, _CORNERS_A) + _energy(right, _CORNERS_B) - 2 * common
     mean_apart = np.where(_OVERLAP >= LEAST_OVERLAP, apart / np.maximum(_OVERLAP, 1e-9), np.inf)
     best = int(np.argmin(mean_apart))
     if mean_apart.flat[best] > SHIFT_GAIN * mean_apart[0, 0]:
@@ -183,12 +202,11 @@ def _part(grid: Grid, dy: int, dx: int) -> Grid:
     return grid[:, max(dy, 0) : rows + min(dy, 0), max(dx, 0) : columns + min(dx, 0)]
 
 
-def _energy(luma: Grid, dy: NDArray[np.int_], dx: NDArray[np.int_]) -> NDArray[np.float64]:
+def _energy(luma: Grid, corners: _Corners) -> NDArray[np.float64]:
     """Sum of squares over `_part`, for many shifts at once, from a table of sums."""
     rows, columns = luma.shape
     table = np.zeros((rows + 1, columns + 1))
-    table[1:, 1:] = np.cumsum(np.cumsum(luma * luma, axis=0, dtype=np.float64), axis=1)
-    top, bottom = np.clip(dy, 0, rows), np.clip(rows + np.minimum(dy, 0), 0, rows)
-    left, right = np.clip(dx, 0, columns), np.clip(columns + np.minimum(dx, 0), 0, columns)
-    sums: NDArray[np.float64] = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+    np.cumsum(np.cumsum(luma * luma, axis=0, dtype=np.float64), axis=1, out=table[1:, 1:])
+    bottom_right, top_right, bottom_left, top_left = (table.take(places) for places in corners)
+    sums: NDArray[np.float64] = bottom_right - top_right - bottom_left + top_left
     return sums

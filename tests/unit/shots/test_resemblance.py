@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushes.processors.shots.features import FrameFeatures
-from rushes.processors.shots.resemblance import _DX, _DY, _energy, _part, explained_by_parts, replaced_share
+from rushes.processors.shots.resemblance import _DX, _DY, _corners, _energy, _part, explained_by_parts, replaced_share
 from tests.making_media import scene
 from tests.unit.shots.test_shot_detection import look
 
@@ -91,7 +91,7 @@ def test_what_a_shift_explains_is_what_a_loop_over_all_shifts_finds(seed, dy, dx
 
 def test_sums_over_shifted_parts_are_those_of_a_loop():
     luma = np.random.default_rng(2).normal(0, 30, (18, 32)).astype(np.float32)
-    fast = _energy(luma, _DY, _DX)
+    fast = _energy(luma, _corners(_DY, _DX))
     for y in range(0, 36, 5):
         for x in range(0, 64, 7):
             slow = (_part(luma[None], int(_DY[y, x]), int(_DX[y, x])).astype(np.float64) ** 2).sum()
