@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from rushes.processors.evaluation.material import Ints, Material
+from rushes.processors.evaluation.material import Ints, Material, arrival_orders
 from rushes.processors.evaluation.metrics import NOISE
 from rushes.processors.evaluation.running import Clustered, Engine
 from rushes.processors.identity.arrival import Verdict
@@ -25,6 +25,14 @@ def calibrated(prior: Calibration = COLD) -> Engine:
         return clustered_by(Clusterer(material.vectors.shape[1], prior), material, order)
 
     return clustered
+
+
+def learnt(material: Material, prior: Calibration = COLD) -> Calibration:
+    """What a library of this material ends up with, in the material's own order: a prior for others of its model."""
+    clusterer = Clusterer(material.vectors.shape[1], prior)
+    (order,) = arrival_orders(material, 1)
+    clustered_by(clusterer, material, order)
+    return clusterer.calibration
 
 
 def clustered_by(clusterer: Clusterer, material: Material, order: Sequence[Ints]) -> Clustered:

@@ -1,0 +1,138 @@
+"""The robustness suite run for one policy: a row of figures for each variation, resumable, in several processes."""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+
+from rushes.processors.evaluation.driving import calibrated
+from rushes.processors.evaluation.embedders import LabelledSet, separation
+from rushes.processors.evaluation.informed import informed_cut_f1
+from rushes.processors.evaluation.references import best_cut, singletons_f1
+from rushes.processors.evaluation.rules import RULES
+from rushes.processors.evaluation.running import Engine, figures
+from rushes.processors.evaluation.variations import Variation, suite
+
+SETS: Final = ("faces_dev", "persons_dev", "scenes_montage")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variation's figures; regret is what the best cut has more than the worst order."""
+
+    name: str
+    family: str
+    half: str
+    sane: bool
+    items: int
+    best_cut_f1: float
+    singletons_f1: float
+    final_worst: float
+    final_mean: float
+    arrival_worst: float
+    arrival_mean: float
+    clicks_per_1000: float
+    churn_per_1000: float
+    ms_per_item: float
+    informed_f1: float | None
+
+    @property
+    def regret(self) -> float:
+        return self.best_cut_f1 - self.final_worst
+
+
+def labelled_sets() -> list[LabelledSet]:
+    place = os.environ.get("RUSHES_TEST_DATA")
+    if not place:
+        print("RUSHES_TEST_DATA names no evaluation data: synthetic families only", file=sys.stderr)
+        return []
+    found = []
+    for name in SETS:
+        file = np.load(Path(place) / "embeddings" / f"{name}.npz")
+        found.append(LabelledSet(name, file["embeddings"], np.unique(file["labels"], return_inverse=True)[1]))
+    return found
+
+
+@cache
+def engine(policy: str) -> Engine:
+    if policy == "calibrated":
+        return calibrated()
+    if policy in RULES:
+        return RULES[policy]
+    module, colon, function = policy.partition(":")
+    if not colon:
+        raise SystemExit(f"expected a policy of calibrated, {', '.join(RULES)}, or module:function; found {policy}")
+    found: Engine = getattr(importlib.import_module(module), function)
+    return found
+
+
+@cache
+def variations() -> dict[str, Variation]:
+    return {variation.name: variation for variation in suite(labelled_sets())}
+
+
+@cache
+def _sane(embedder: str) -> bool:
+    return separation(next(v.embedder for v in variations().values() if v.embedder.name == embedder)).sane
+
+
+def measure(name: str, policy: str, orders: int) -> Row:
+    variation = variations()[name]
+    material = variation.material()
+    got = figures(material, engine(policy), orders, perf_counter)
+    return Row(
+        name=name,
+        family=variation.family,
+        half=variation.half.value,
+        sane=_sane(variation.embedder.name),
+        items=len(material),
+        best_cut_f1=best_cut(material.vectors, material.labels).f1,
+        singletons_f1=singletons_f1(material.labels),
+        final_worst=got.bcubed_f1_worst,
+        final_mean=got.bcubed_f1_mean,
+        arrival_worst=got.arrival_f1_worst,
+        arrival_mean=got.arrival_f1_mean,
+        clicks_per_1000=got.clicks_per_1000,
+        churn_per_1000=got.churn_per_1000,
+        ms_per_item=got.ms_per_item,
+        informed_f1=informed_cut_f1(material) if variation.informed else None,
+    )
+
+
+def rows(names: Sequence[str], policy: str, orders: int, jobs: int, out: Path | None) -> list[Row]:
+    """Measured rows, those of an earlier run of the same command taken from `out`."""
+    asked = {"policy": policy, "orders": orders}
+    done: dict[str, Row] = {}
+    if out is not None and out.exists():
+        lines = [json.loads(line) for line in out.read_text().splitlines()]
+        if lines and lines[0] != asked:
+            raise SystemExit(f"{out} holds a run of {lines[0]}: name another file, or remove it")
+        done = {line["name"]: Row(**line) for line in lines[1:]}
+    elif out is not None:
+        out.write_text(json.dumps(asked) + "\n")
+    missing = [name for name in names if name not in done]
+    for number, row in enumerate(_measured(missing, policy, orders, jobs), 1):
+        done[row.name] = row
+        if out is not None:
+            with out.open("a") as file:
+                file.write(json.dumps(asdict(row)) + "\n")
+        if sys.stderr.isatty() or number % 50 == 0:
+            print(f"{number} of {len(missing)}: {row.name}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr)
+    return [done[name] for name in names]
+
+
+def _measured(names: Sequence[str], policy: str, orders: int, jobs: int) -> Iterator[Row]:
+    if jobs == 1:
+        yield from (measure(name, policy, orders) for name in names)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(measure, names, [policy] * len(names), [orders] * len(names))
