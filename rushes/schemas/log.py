@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 from rushes.schemas.event import Event, GridBox, ItemKind, MediaName, Part, TimeUs, Uuid
 from rushes.schemas.feedback import FeedbackGiven
 from rushes.schemas.media import MediaVersion
+from rushes.schemas.profile import Profile
 from rushes.schemas.shots import FrameFlag, PartFailure, PerceptualHash
 from rushes.schemas.vectors import Vector
 
@@ -163,7 +164,11 @@ class PolicyChanged(Entry):
 
 
 class ProfileImported(Entry):
-    """Calibration learnt elsewhere for a model and kind."""
+    """Calibration learnt elsewhere for a model and kind, used from here on as a prior.
+
+    `profile_uri` and `profile_sha256` say where it came from; what counts is the profile in the entry, for state is a
+    function of the log alone.
+    """
 
     type: Literal["ProfileImported"] = "ProfileImported"
     schema_version: Literal[1] = 1
@@ -171,6 +176,7 @@ class ProfileImported(Entry):
     model_id: str
     profile_uri: str
     profile_sha256: str
+    profile: Profile | None = Field(default=None, description="Null in entries of before; these change nothing.")
 
 
 class AdapterChanged(Entry):
@@ -195,7 +201,9 @@ class GenerationPromoted(Entry):
 
 
 class ConsolidationRequested(Entry):
-    """Re-cluster now, with a budget counted in operations so that a replay does the same."""
+    """Finish all background work, or as much as a budget counted in operations allows, so that a replay does the same.
+    Asked by a timer, of an idle library, or at the end of a run or a correction.
+    """
 
     type: Literal["ConsolidationRequested"] = "ConsolidationRequested"
     schema_version: Literal[1] = 1

@@ -269,7 +269,15 @@ class CalibratedRules:
         """What is in force now, or was when a decision was made (`join`)."""
         calibration = self.clusterer.calibration
         at = calibration.join if join is None else join
-        return Thresholds(join=at, found=at)
+        return Thresholds(join=at, found=at, uncertainty=calibration.uncertainty, source=self._source())
+
+    def _source(self) -> str:
+        """What the threshold in force was learnt from, in words."""
+        consolidator = self.clusterer.consolidator
+        taught = " with imported profiles" if consolidator.has_prior else ""
+        if consolidator.calibrated_here:
+            return f"{self.clusterer.calibration.items} items of this library{taught}"
+        return "imported profiles" if taught else "nothing yet: a start for any model"
 
     def probability(self, similarity: float) -> float | None:
         return round(self.clusterer.calibration.probability(similarity), 6)

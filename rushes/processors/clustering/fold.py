@@ -11,6 +11,7 @@ from rushes.processors.clustering.finding import half_a_frame_us
 from rushes.processors.clustering.items import Changes, Frame, Item, MediaState
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.policies import change_policy
+from rushes.processors.clustering.profiles import take_in
 from rushes.schemas.decisions import Cause
 from rushes.schemas.errors import InvalidEvent
 from rushes.schemas.event import KINDS
@@ -78,7 +79,7 @@ def _dispatch(library: Library, changes: Changes, entry: LogEntry) -> None:
             _consolidate(library, changes, entry.budget_operations)
             library.settled_n = library.n
         case ProfileImported():
-            pass
+            take_in(library, entry)
         case AdapterChanged() | GenerationPromoted():
             raise InvalidEvent(f"this version knows no {entry.type}: it has one generation and the identity adapter")
         case _:

@@ -21,9 +21,10 @@ from rushes.processors.clustering.scoring import Score
 from rushes.processors.clustering.waiting import Waiting
 from rushes.processors.clustering.why import Why
 from rushes.processors.clustering.wording import in_words
+from rushes.processors.identity.calibration import Calibration
 from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Neighbour, Presence
 from rushes.schemas.event import ItemKind
-from rushes.schemas.ids import ClusterId, EventId, FrameId, Generation, ItemId, LibraryId, MediaId
+from rushes.schemas.ids import ClusterId, EventId, FrameId, Generation, ItemId, LibraryId, MediaId, ModelId
 from rushes.schemas.revision import Revision
 
 EXEMPLARS: Final = 5
@@ -41,7 +42,7 @@ class Library:
     waits under a provisional id. `presence`: how many faces of a character are in a scene. `samples`: face samples by
     the frame whose scene they are in. `redirects`: from a cluster that was merged to the one it became part of.
     `spoken`: items that people said something of, by the cluster that they named. `settled_n`: the entry up to which
-    nothing was left to consolidate.
+    nothing was left to consolidate. `priors`: what imported profiles teach of a model.
     """
 
     library_id: LibraryId
@@ -68,6 +69,7 @@ class Library:
     redirects: dict[ClusterId, ClusterId] = field(default_factory=dict)
     spoken: dict[ClusterId, dict[ItemId, None]] = field(default_factory=dict)
     settled_n: int = 0
+    priors: dict[tuple[ItemKind, ModelId], Calibration] = field(default_factory=dict)
     ages: int = 0
 
     def next_age(self) -> int:

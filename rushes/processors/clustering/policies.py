@@ -20,7 +20,7 @@ def space(library: Library, kind: ItemKind, model_id: ModelId, dim: int, *, weak
     """The space of a kind; the first model seen founds it. Raises ModelMismatch for another model or dim."""
     state = library.spaces.get(kind)
     if state is None:
-        state = SpaceState(kind, model_id, weak, dim, rules_for(library.policy, kind, dim, weak=weak))
+        state = SpaceState(kind, model_id, weak, dim, _rules(library, kind, model_id, dim, weak=weak))
         library.spaces[kind] = state
     if state.model_id != model_id or state.dim != dim:
         raise ModelMismatch(
@@ -44,6 +44,14 @@ def rules_for(policy: Policy, kind: ItemKind, dim: int, *, weak: bool) -> Rules:
             assert_never(policy.name)
 
 
+def _rules(library: Library, kind: ItemKind, model_id: ModelId, dim: int, *, weak: bool) -> Rules:
+    rules = rules_for(library.policy, kind, dim, weak=weak)
+    prior = library.priors.get((kind, model_id))
+    if prior is not None and isinstance(rules, CalibratedRules):
+        rules.clusterer.consolidator.learn(prior)
+    return rules
+
+
 def change_policy(library: Library, changes: Changes, name: str, parameters: Mapping[str, float]) -> None:
     """From here on the library decides so; who is where stays, and is what the new rules begin with.
 
@@ -58,7 +66,7 @@ def change_policy(library: Library, changes: Changes, name: str, parameters: Map
         return
     library.policy = policy
     for state in library.spaces.values():
-        state.rules = rules_for(policy, state.kind, state.dim, weak=state.weak)
+        state.rules = _rules(library, state.kind, state.model_id, state.dim, weak=state.weak)
     for state in library.spaces.values():
         items = sorted((item for item in library.items.values() if item.kind == state.kind), key=lambda one: one.age)
         state.rules.begin(library, changes, items)

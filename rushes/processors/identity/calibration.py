@@ -7,7 +7,7 @@ and 1. With nothing seen yet, the prior alone speaks.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 import numpy as np
@@ -37,7 +37,9 @@ class Calibration:
     same_mean: float
     """What an item typically scores with its own group."""
     items: int = 0
-    """Items it was chosen on; 0 for a prior."""
+    """Items it was chosen on; 0 before anything is known."""
+    uncertainty: float = 0.15
+    """Of `join`, one standard deviation."""
 
     def probability(self, score: float) -> float:
         """Odds of belonging, as a probability: even at the threshold, falling by e per background deviation / 2."""
@@ -47,6 +49,29 @@ class Calibration:
 
 COLD: Final = Calibration(join=0.6, different_mean=0.3, different_std=0.1, same_mean=0.75)
 """Before anything is known of a model."""
+
+
+def combined(one: Calibration, other: Calibration) -> Calibration:
+    """Two libraries' word on one model: thresholds by their certainty, the rest by the items seen. What they disagree
+    by is uncertainty too.
+    """
+    certain = 1 / max(one.uncertainty, 1e-3) ** 2, 1 / max(other.uncertainty, 1e-3) ** 2
+    join = (certain[0] * one.join + certain[1] * other.join) / sum(certain)
+    apart = (certain[0] * (one.join - join) ** 2 + certain[1] * (other.join - join) ** 2) / sum(certain)
+    items = one.items + other.items
+    share = one.items / items if items else 0.5
+
+    def mixed(mine: float, theirs: float) -> float:
+        return share * mine + (1 - share) * theirs
+
+    return Calibration(
+        join=join,
+        different_mean=mixed(one.different_mean, other.different_mean),
+        different_std=mixed(one.different_std, other.different_std),
+        same_mean=mixed(one.same_mean, other.same_mean),
+        items=items,
+        uncertainty=float(np.sqrt(1 / sum(certain) + apart)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +88,44 @@ class Voices:
     single_credit: float = 0.5
     lone_background: float = 0.5
     lone_height: float = 0.65
+    prior_weight: float = 0.05
+    """Of what other libraries taught, in the place of `place`; its own uncertainty says how narrow it is."""
+    between_materials: float = 0.06
+    """Uncertainty of a prior besides its own: another material of the same model is never quite the same."""
+    few: float = 40
+    """Items below which their own shape says little, and a prior the more."""
+    told_weight: float = 0.3
+    told_alone: float = 4.0
+    """Words of people that count as much as all the others: a single one is often about an exception."""
+    temperature: float = 0.02
+    """Difference of worth at which a cut is e times less likely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known besides how the sample lies. Scores, each (k,): of pairs that differ for sure; of what people put
+    together, and of what they kept apart, to the cluster in question. `prior`: what other libraries taught, or None.
+    """
+
+    different: Values
+    put_together: Values = field(default_factory=lambda: np.zeros(0))
+    kept_apart: Values = field(default_factory=lambda: np.zeros(0))
+    prior: Calibration | None = None
+
+    def contradicted(self, join: float, alone: float) -> float:
+        """Share of people's words that a threshold contradicts, drawn towards 0 where they are few."""
+        against = int((self.put_together < join).sum()) + int((self.kept_apart >= join).sum())
+        return against / (len(self.put_together) + len(self.kept_apart) + alone)
 
 
 def calibrate(
-    similarity: Matrix, merges: Sequence[Merge], different: Values, voices: Voices = Voices()
+    similarity: Matrix, merges: Sequence[Merge], evidence: Evidence, voices: Voices = Voices()
 ) -> Generator[int, None, Calibration]:
     """Choose the cut.
 
-    similarity: (n, n) of the sample's items; merges: their dendrogram; different: scores of pairs known to differ.
+    similarity: (n, n) of the sample's items; merges: their dendrogram.
     """
+    different, prior = evidence.different, evidence.prior
     count = len(similarity)
     heights = np.minimum.accumulate([merge.height for merge in merges]) if merges else np.zeros(0)
     above = np.concatenate([[1.0], heights])
@@ -81,7 +135,7 @@ def calibrate(
     scores = similarity[sample]
     left = left_mode(different if len(different) >= FEW_FACTS else scores) if len(scores) else COLD.different_mean
     groups = _Groups(similarity)
-    best: tuple[float, Calibration] | None = None
+    weighed: list[tuple[float, Calibration]] = []
     candidates = _candidates(above - below, heights)
     for place in range(len(heights) + 1):
         if place:
@@ -96,16 +150,34 @@ def calibrate(
         low, high = max(float(below[place]), -1.0), float(above[place])
         background = seen.mean if seen.groups == 1 else max(seen.mean, left)
         join = float(np.clip(background + voices.place * (1 - background), low, high))
-        off = ((join - background) / (1 - background + 1e-9) - voices.place) / voices.place_std
+        if prior is None:
+            off = ((join - background) / (1 - background + 1e-9) - voices.place) / voices.place_std
+            weight = voices.place_weight
+        else:
+            join = float(np.clip(prior.join, low, high))
+            off = (join - prior.join) / float(np.hypot(prior.uncertainty, voices.between_materials))
+            weight = voices.prior_weight * max(1.0, voices.few / count)
+        inside = 0.5 * join + 0.25 * (max(low, join - 0.15) + min(high, join + 0.15))
         worth = (
             seen.silhouette
             - voices.per_nat * seen.chance(high, low, voices)
-            - voices.place_weight * min(0.5 * off**2, 30)
+            - weight * min(0.5 * off**2, 30)
+            - voices.told_weight * evidence.contradicted(inside, voices.told_alone)
         )
-        if best is None or worth > best[0]:
-            inside = 0.5 * join + 0.25 * (max(low, join - 0.15) + min(high, join + 0.15))
-            best = worth, Calibration(inside, seen.mean, seen.std, seen.typical, count)
-    return COLD if best is None else best[1]
+        slack = (min(high, join + 0.15) - max(low, join - 0.15)) / 4
+        weighed.append((worth, Calibration(inside, seen.mean, seen.std, seen.typical, count, slack)))
+    return _best(weighed, voices) if weighed else prior or COLD
+
+
+def _best(weighed: Sequence[tuple[float, Calibration]], voices: Voices) -> Calibration:
+    """The worthiest, uncertain by its own slack and by the others that are almost as worthy. The first of equals."""
+    worths = np.array([worth for worth, _ in weighed])
+    best = weighed[int(worths.argmax())][1]
+    shares = np.exp((worths - worths.max()) / voices.temperature)
+    shares /= shares.sum()
+    joins = np.array([one.join for _, one in weighed])
+    spread = float((shares * (joins - best.join) ** 2).sum()) + best.uncertainty**2
+    return replace(best, uncertainty=float(np.sqrt(spread)))
 
 
 def left_mode(scores: Values, rounds: int = 30) -> float:

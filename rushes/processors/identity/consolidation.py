@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rushes.processors.identity.calibration import COLD, Calibration, calibrate
+from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate, combined
 from rushes.processors.identity.linkage import agglomerate, cut, products
 from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, rows
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle
+from rushes.processors.identity.words import words
 
 Work = Generator[int, None, None]
 
@@ -49,6 +50,8 @@ class Consolidator:
     def __init__(self, partition: Partition, prior: Calibration = COLD, schedule: Schedule | None = None) -> None:
         self.partition = partition
         self.calibration = prior
+        self._prior = prior if prior.items else None
+        self._chosen_here = False
         self.schedule = schedule or Schedule()
         self.revised = 0
         self._fixed = False
@@ -65,6 +68,28 @@ class Consolidator:
         """Use this calibration and no other."""
         self.calibration = calibration
         self._fixed = True
+
+    def learn(self, prior: Calibration) -> None:
+        """Begin from what other libraries taught, or add to it; the threshold is chosen anew when work is next done."""
+        self._prior = prior if self._prior is None else combined(self._prior, prior)
+        if not self._chosen_here:
+            self.calibration = self._prior
+        if self._work is not None:
+            self._work.close()
+            self._work = None
+        self._calibrated_at = 0
+        self._since += 1
+        self._touched = dict.fromkeys(self.partition.items())
+
+    @property
+    def calibrated_here(self) -> bool:
+        """Whether the threshold was chosen on items of this partition."""
+        return self._chosen_here
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether other libraries taught anything."""
+        return self._prior is not None
 
     def note(self, item: int) -> None:
         """An item arrived, or was decided anew."""
@@ -162,7 +187,11 @@ class Consolidator:
         np.fill_diagonal(similarity, 1.0)
         merges = yield from agglomerate(similarity, np.ones(count), sample.apart)
         apart = np.zeros((count, count), np.bool_) if sample.apart is None else sample.apart
-        self.calibration = yield from calibrate(similarity, merges, similarity[np.triu(apart, 1)])
+        put_together, kept_apart = words(partition)
+        yield UNIT_COST * (len(put_together) + len(kept_apart))
+        evidence = Evidence(similarity[np.triu(apart, 1)], put_together, kept_apart, self._prior)
+        self.calibration = yield from calibrate(similarity, merges, evidence)
+        self._chosen_here = True
 
     def _local(self) -> Work:
         partition, schedule = self.partition, self.schedule

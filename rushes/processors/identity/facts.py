@@ -112,6 +112,14 @@ class Facts:
         """
         return bool(self._pinned_to.get(cluster)) or bool(self._rejected_from.get(cluster))
 
+    def spoken_items(self) -> list[int]:
+        """Items that people pinned or rejected, in order of arrival."""
+        return sorted(self._pin.keys() | {item for item, clusters in self._rejected.items() if clusters})
+
+    def rejected_alone(self, item: int) -> list[int]:
+        """Clusters that a person said this very item does not belong to, oldest first."""
+        return sorted(self._rejected.get(item, ()))
+
     def rejected(self, item: int) -> set[int]:
         """Clusters that a person said the item, or one of its unit, does not belong to."""
         return {cluster for mate in self.unit(item) for cluster in self._rejected.get(mate, ())}

@@ -10,6 +10,7 @@ import typer
 from rushes.schemas.errors import ConfigurationError, DependencyUnavailable, RushesError, WeightsUnavailable
 from rushes.streams.cli import (
     bus,
+    calibration,
     documents,
     evaluate,
     explain,
@@ -50,6 +51,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(feedback.app, name="feedback")
 app.command("explain")(explain.explain)
 app.command("identify")(identify.identify)
+app.add_typer(calibration.app, name="calibration")
 app.command("upload")(bus.upload)
 app.command("delete")(bus.delete)
 app.command("status")(bus.status)
