@@ -4,8 +4,9 @@ Without options: the table of the labelled sets (RUSHES_TEST_DATA), every refere
 of the arrival orders; then the same halved by identity, cold and with a prior that the other half taught. With
 --suite: some 380 variations of the sets and of synthetic material, by family and half; choose on `--half dev`, report
 both. A run that was stopped goes on where it was (--out keeps one JSON line for each variation). --policy takes
-`calibrated`, `fixed`, a reference (`best-cut`, `neighbours`, `greedy-oracle`), or `module:function` of an engine of
-your own (`rushes.processors.evaluation.running.Engine`). --plot draws into docs/images.
+`calibrated`, `calibrated-warm` (with a prior from another library of the model; of the suite only), `fixed`, a
+reference (`best-cut`, `neighbours`, `greedy-oracle`), or `module:function` of an engine of your own
+(`rushes.processors.evaluation.running.Engine`). --plot draws into docs/images.
 """
 
 import argparse

@@ -50,3 +50,10 @@ def test_rows_of_another_policy_are_not_taken_for_this_one(tmp_path):
 def test_an_unknown_policy_is_refused_with_those_there_are():
     with pytest.raises(SystemExit, match="calibrated"):
         identity_suite.engine("best")
+
+
+def test_a_warm_start_is_taught_by_another_library_of_the_same_model():
+    taught = identity_suite.taught("tight")
+    assert taught.items == 128
+    (row,) = identity_suite.rows(NAMES[:1], identity_suite.WARM, 1, 1, None)
+    assert row.final_worst > 0.9
