@@ -1,7 +1,7 @@
 """How good the clustering is: on the labelled sets, and over the robustness suite.
 
 Without options: the table of the labelled sets (RUSHES_TEST_DATA), every reference beside the product, worst and mean
-of the arrival orders; then the same halved by identity, cold and with a prior that the other half taught. With
+of the arrival orders; what a profile is worth at arrival is measured by bench_profiles.py. With
 --suite: some 380 variations of the sets and of synthetic material, by family and half; choose on `--half dev`, report
 both. A run that was stopped goes on where it was (--out keeps one JSON line for each variation). --policy takes
 `calibrated`, `calibrated-warm` (with a prior from another library of the model; of the suite only), `fixed`, a
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from environment import describe
-from identity_sets import draw_sets, measured, print_lines, print_warm
+from identity_sets import draw_sets, measured, print_lines
 from identity_suite import rows, variations
 from identity_tables import draw_suite, suite_table
 
@@ -41,8 +41,6 @@ def main() -> None:
     if not asked.suite:
         lines = measured(asked.policy, asked.orders)
         print_lines(lines)
-        if asked.policy == "calibrated":
-            print_warm(asked.orders)
         if asked.plot:
             draw_sets(lines, IMAGES / "identity-sets.png")
         return

@@ -1,8 +1,7 @@
-"""The labelled sets: every reference beside the product, cold and with what another half of the identities taught."""
+"""The labelled sets: every reference beside the product."""
 
 import importlib
 import importlib.util
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,12 @@ import matplotlib as mpl
 import numpy as np
 from identity_suite import engine, labelled_sets
 
-from rushes.processors.evaluation.driving import calibrated, learnt
 from rushes.processors.evaluation.material import Ints, Material
 from rushes.processors.evaluation.references import similarities, singletons_f1
 from rushes.processors.evaluation.rules import RULES
 from rushes.processors.evaluation.running import Clustered, Figures, figures
 
 WITHOUT_ORDER: Final = ("best-cut", "hdbscan")
-SPLITS: Final = 3
-"""Ways of halving the identities for the warm start."""
 
 
 @dataclass(frozen=True)
@@ -74,30 +70,6 @@ def print_lines(lines: Sequence[Line]) -> None:
         )
     for labelled in labelled_sets():
         print(f"{labelled.name:15} {'all different':14} {singletons_f1(labelled.labels):11.3f}")
-
-
-def print_warm(orders: int) -> None:
-    """Half of the identities after the other half taught a prior, and cold; over both halves of several splits."""
-    print("\nArrival with a prior learnt on other identities (halves of each set, both ways; means over all orders)")
-    print(f"{'set':15} {'start':5} {'final':>6} {'worst':>6} {'arrival':>7} {'worst':>6} {'final - arrival':>15}")
-    for labelled in labelled_sets():
-        cold, warm = [], []
-        for split in range(SPLITS):
-            labels = np.random.default_rng((split, zlib.crc32(labelled.name.encode()))).permutation(
-                np.unique(labelled.labels)
-            )
-            halves = [np.isin(labelled.labels, part) for part in np.array_split(labels, 2)]
-            parts = [Material(labelled.vectors[half], labelled.labels[half]) for half in halves]
-            for one, other in (parts, parts[::-1]):
-                cold.append(figures(one, calibrated(), orders, perf_counter))
-                warm.append(figures(one, calibrated(learnt(other)), orders, perf_counter))
-        for start, found in (("cold", cold), ("warm", warm)):
-            final = np.mean([got.bcubed_f1_mean for got in found])
-            arrival = np.mean([got.arrival_f1_mean for got in found])
-            print(
-                f"{labelled.name:15} {start:5} {final:6.3f} {min(got.bcubed_f1_worst for got in found):6.3f} "
-                f"{arrival:7.3f} {min(got.arrival_f1_worst for got in found):6.3f} {final - arrival:15.3f}"
-            )
 
 
 def draw_sets(lines: Sequence[Line], file: Path) -> None:

@@ -8,8 +8,11 @@ import pytest
 import skimage.data
 from typer.testing import CliRunner
 
+from rushes.processors.clustering.profiles import learnt
 from rushes.processors.evaluation.embedders import Synthetic
+from rushes.processors.identity.clusterer import Clusterer
 from rushes.schemas.errors import ConfigurationError
+from rushes.schemas.ids import ModelId
 from rushes.streams.cli.app import app
 
 KEYS = {
@@ -55,6 +58,35 @@ def test_a_person_sees_the_policy_beside_the_references(labelled, tmp_path):
     for row in ("policy fixed", "nearest neighbour", "greedy, oracle", "best offline cut", "all different"):
         assert row in result.stdout
     assert "…" not in result.stdout  # all of it fits on 80 characters
+
+
+def written_profile(place, join):
+    clusterer = Clusterer(64)
+    taught = learnt(clusterer, "face", ModelId("some"), "a test").model_copy(
+        update={"join": join, "uncertainty": 0.01, "items": 1000}
+    )
+    path = place / "profile.json"
+    path.write_text(taught.model_dump_json())
+    return path
+
+
+def test_a_profile_is_where_the_clusterer_begins(labelled, tmp_path):
+    file = saved(tmp_path, embeddings=labelled["embeddings"][:6], labels=labelled["labels"][:6])
+    shown = {
+        join: json.loads(call(file, "--json", "--orders", 1, "--profile", written_profile(tmp_path, join)).stdout)
+        for join in (0.4, 0.99)
+    }
+    assert shown[0.4]["arrival_f1_worst"] == 1.0  # all of one person, and the profile says that this is near enough
+    assert shown[0.99]["arrival_f1_worst"] < 0.6
+
+
+def test_a_profile_that_is_none_or_serves_nothing_is_refused(labelled, tmp_path):
+    file = saved(tmp_path, **labelled)
+    nothing = tmp_path / "nothing.json"
+    nothing.write_text("{}")
+    assert isinstance(call(file, "--profile", nothing).exception, ConfigurationError)
+    refused = call(file, "--policy", "fixed", "--profile", written_profile(tmp_path, 0.5)).exception
+    assert "expected --profile with the policy `calibrated`" in str(refused)
 
 
 def test_frames_that_hold_one_label_twice_are_told(labelled, tmp_path):

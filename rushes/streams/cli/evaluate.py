@@ -36,6 +36,9 @@ def evaluate(
     policy: Annotated[PolicyOption, typer.Option(help="How items are clustered.")] = PolicyOption.CALIBRATED,
     orders: Annotated[int, typer.Option(min=1, help="Seeded arrival orders to try; the worst counts.")] = 20,
     kind: Annotated[KindOption, typer.Option(help="Of a folder: whom or what the pictures are of.")] = KindOption.FACE,
+    profile: Annotated[
+        Path | None, typer.Option(help="What other libraries taught: a file of `rushes calibration export`.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
@@ -60,7 +63,7 @@ def evaluate(
     from rushes.streams.screens.evaluation import evaluation_json, print_evaluation
 
     console = SteadyConsole(stderr=True)
-    engine = _engine(policy)
+    engine = _engine(policy, profile)
     try:
         with console.status("reading") as status:
             material = _material(labelled, kind, console, status.update)
@@ -74,11 +77,18 @@ def evaluate(
         print_evaluation(found, material, SteadyConsole())
 
 
-def _engine(policy: PolicyOption) -> "Engine":
+def _engine(policy: PolicyOption, profile: Path | None) -> "Engine":
+    from rushes.processors.clustering.profiles import prior_of
     from rushes.processors.evaluation.driving import calibrated
     from rushes.processors.evaluation.plain import fixed
+    from rushes.schemas.errors import ConfigurationError
+    from rushes.streams.run.calibrating import read_profile
 
-    return fixed if policy is PolicyOption.FIXED else calibrated()
+    if policy is PolicyOption.CALIBRATED:
+        return calibrated() if profile is None else calibrated(prior_of(read_profile(profile)))
+    if profile is not None:
+        raise ConfigurationError(f"expected --profile with the policy `calibrated`, found it with `{policy.value}`")
+    return fixed
 
 
 def _material(
