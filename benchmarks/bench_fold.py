@@ -130,15 +130,15 @@ def main() -> None:
         if done % options.step == 0 or done == options.frames:
             steps = options.step if done % options.step == 0 else done % options.step
             items = 3 * steps
-            clusters = sum(len(space.rules.clusters) for space in library.spaces.values())
-            noise = sum(len(space.rules.noise) for space in library.spaces.values())
+            clusters = sum(bool(cluster.members) for cluster in library.clusters.values())
+            noise = len(library.in_noise)
             kb = (rss_bytes() - before - text_bytes) / len(library.items) / 1e3
             print(
                 f"{len(library.items):>8} {clusters:>8} {noise:>7} {items / apply_s:>9,.0f} "
                 f"{apply_s / items * 1e6:>8.0f} {kb:>8.1f}"
             )
             apply_s = 0.0
-    clusters = sum(len(space.rules.clusters) for space in library.spaces.values())
+    clusters = sum(bool(cluster.members) for cluster in library.clusters.values())
     print(f"peer: one float32 product of an item with {clusters} clusters takes {product_s(clusters) * 1e6:.0f} us")
     replay = Library(LIBRARY, Generation("g1"))
     started = time.perf_counter()
