@@ -244,7 +244,8 @@ class CalibratedRules:
         return name
 
     def _tell(self, library: Library, changes: Changes, item: Item, told: Told) -> None:
-        previous = ClusterId(item.record.cluster_id) if item.record and item.record.cluster_id else None
+        record = item.record
+        previous = ClusterId(record.cluster_id) if record is not None and record.cluster_id else None
         figures = told.figures
         if told.basis in _MACHINE:
             item.machine_cluster_id = item.cluster_id

@@ -141,7 +141,8 @@ class Settling:
         told: list[Told] = []
         for mate in around:
             home = mate.machine_cluster_id
-            displaced = mate.record is not None and mate.record.decision == "displaced"
+            record = mate.record
+            displaced = record is not None and record.decision == "displaced"
             if not displaced or home is None or self.rules.numbers.cluster(self.library.resolve(home)) != left:
                 continue
             unit = partition.facts.unit(self.rules.number(mate))

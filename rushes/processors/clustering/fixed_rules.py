@@ -114,7 +114,8 @@ class FixedRules:
 
     def _carry_out(self, library: Library, changes: Changes, item: Item, case: "_Case") -> None:
         verdict, thresholds, said = case.verdict, case.thresholds, case.said
-        previous = ClusterId(item.record.cluster_id) if item.record and item.record.cluster_id else None
+        record = item.record
+        previous = ClusterId(record.cluster_id) if record is not None and record.cluster_id else None
         target: ClusterId | None = None
         partner: Item | None = None
         word: Decision = verdict.decision

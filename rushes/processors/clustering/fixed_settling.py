@@ -56,8 +56,8 @@ def restore(library: Library, changes: Changes, item: Item, left: ClusterId, wor
             word == "undone"
             and said.pinned is None
             and mate.machine_cluster_id == left
-            and mate.record is not None
-            and mate.record.decision == "displaced"
+            and (record := mate.record) is not None
+            and record.decision == "displaced"
         ):
             release(library, changes, mate, word)
 

@@ -136,8 +136,9 @@ def _known_as(library: Library, media: MediaState, embedded_frame: EmbeddedFrame
 
 
 def _again(library: Library, changes: Changes, item: Item) -> None:
-    if item.record is not None:
-        changes.items[item.item_id] = item.record
+    told = item.record
+    if told is not None:
+        changes.items[item.item_id] = told
     if item.cluster_id is not None:
         record = library.clusters[item.cluster_id].record
         if record is not None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rushes.processors.clustering.packing import packed, unpacked
 from rushes.processors.clustering.rules import Rules
 from rushes.processors.clustering.scoring import Vec16, Vec64
 from rushes.processors.clustering.timeline import Timeline
@@ -50,7 +51,16 @@ class Item:
     provisional_id: ClusterId | None = None
     machine_cluster_id: ClusterId | None = None
     human: list[HumanDecision] = field(default_factory=list)
-    record: ClusterAssigned | None = None
+    _packed: bytes | None = None
+
+    @property
+    def record(self) -> ClusterAssigned | None:
+        """What was last told of it; None before its first decision."""
+        return None if self._packed is None else unpacked(ClusterAssigned, self._packed)
+
+    @record.setter
+    def record(self, record: ClusterAssigned) -> None:
+        self._packed = packed(record)
 
     def vector64(self) -> Vec64:
         """(d,) float64, exactly the packed values."""
@@ -84,7 +94,16 @@ class Cluster:
     total: Vec64
     members: set[ItemId] = field(default_factory=set)
     exemplars: list[ItemId] = field(default_factory=list)
-    record: ClusterChanged | None = None
+    _packed: bytes | None = None
+
+    @property
+    def record(self) -> ClusterChanged | None:
+        """What was last told of it; None before."""
+        return None if self._packed is None else unpacked(ClusterChanged, self._packed)
+
+    @record.setter
+    def record(self, record: ClusterChanged) -> None:
+        self._packed = packed(record)
 
 
 @dataclass(slots=True)

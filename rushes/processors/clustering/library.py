@@ -253,7 +253,7 @@ class Library:
 
     def tell(self, changes: Changes, item: Item, why: Why, previous: ClusterId | None, *, pinned: bool) -> None:
         """Write the item's newest record."""
-        item.record = ClusterAssigned(
+        record = ClusterAssigned(
             library_id=self.library_id,
             item_id=item.item_id,
             kind=item.kind,
@@ -287,12 +287,14 @@ class Library:
             image_uri=item.image_uri,
             thumbnail_uri=item.thumbnail_uri,
         )
-        changes.items[item.item_id] = item.record
+        item.record = record
+        changes.items[item.item_id] = record
 
     def tell_again(self, changes: Changes, item: Item) -> None:
         """Same decision, new circumstances (its scene, its picture): the record moves up to the revision at hand."""
-        assert item.record is not None, "an item has a record from its first decision on"
-        item.record = item.record.model_copy(
+        record = item.record
+        assert record is not None, "an item has a record from its first decision on"
+        record = record.model_copy(
             update={
                 "parent_cluster_id": None if item.kind == "scene" else self.scene_of(item.frame_id),
                 "revision": self.next_revision(),
@@ -305,7 +307,8 @@ class Library:
                 "presence": _presence(item),
             }
         )
-        changes.items[item.item_id] = item.record
+        item.record = record
+        changes.items[item.item_id] = record
 
     def tell_parents(self, changes: Changes) -> None:
         """Where the entry moved a frame's scene, the other items of the frame have another parent."""
@@ -314,7 +317,8 @@ class Library:
             parent = self.scene_of(frame_id)
             for item_id in frame.items if frame else ():
                 item = self.items[item_id]
-                if item.kind != "scene" and item.record is not None and item.record.parent_cluster_id != parent:
+                record = item.record if item.kind != "scene" else None
+                if record is not None and record.parent_cluster_id != parent:
                     self.tell_again(changes, item)
         self.moved_scenes.clear()
 
@@ -324,7 +328,7 @@ class Library:
             cluster = self.clusters[cluster_id]
             cover = self.items[cluster.exemplars[0]] if cluster.exemplars else None
             into = None if cluster.members or cluster_id not in self.redirects else self.resolve(cluster_id)
-            cluster.record = ClusterChanged(
+            record = ClusterChanged(
                 library_id=self.library_id,
                 cluster_id=cluster_id,
                 kind=cluster.kind,
@@ -340,7 +344,8 @@ class Library:
                 revision=self.next_revision(),
                 cause=self.entry_cause(),
             )
-            changes.clusters[cluster_id] = cluster.record
+            cluster.record = record
+            changes.clusters[cluster_id] = record
         self.touched.clear()
 
     def _neighbour(self, kind: ItemKind, score: Score) -> Neighbour:

@@ -220,12 +220,14 @@ def _differences(before: Library, after: Library) -> Changes:
     changes = Changes()
     for item_id, item in after.items.items():
         old = before.items.get(item_id)
-        if item.record is not None and (old is None or old.record != item.record):
-            changes.items[item_id] = item.record
+        record = item.record
+        if record is not None and (old is None or old.record != record):
+            changes.items[item_id] = record
     for cluster_id, cluster in after.clusters.items():
         known = before.clusters.get(cluster_id)
-        if cluster.record is not None and (known is None or known.record != cluster.record):
-            changes.clusters[cluster_id] = cluster.record
+        said = cluster.record
+        if said is not None and (known is None or known.record != said):
+            changes.clusters[cluster_id] = said
     for item_id, item in before.items.items():
         if item_id not in after.items and item.record is not None:
             changes.items[item_id] = item.record.model_copy(
@@ -267,12 +269,14 @@ def space_of(library: Library, kind: ItemKind) -> Space:
 def all_rows(library: Library) -> tuple[dict[str, ItemRow], dict[str, ClusterRow]]:
     """Every row that the store should hold of a library, by id."""
     items: dict[str, ItemRow] = {
-        item_id: item_row(library, item.record) for item_id, item in library.items.items() if item.record is not None
+        item_id: item_row(library, record)
+        for item_id, item in library.items.items()
+        if (record := item.record) is not None
     }
     clusters: dict[str, ClusterRow] = {
-        cluster_id: cluster_row(library, cluster.record)
+        cluster_id: cluster_row(library, said)
         for cluster_id, cluster in library.clusters.items()
-        if cluster.record is not None and cluster.members
+        if cluster.members and (said := cluster.record) is not None
     }
     return items, clusters
 
