@@ -72,7 +72,8 @@ class Lists:
         self._centroids: Steps32 = np.zeros((0, dim), np.float32)
         self._home: dict[int, tuple[int, int]] = {}
         self._walk = 0
-        self._buffer: Steps32 = np.zeros((full, dim), np.float32)
+        self._buffer: Steps32 = np.zeros((0, dim), np.float32)
+        """A list widened for a product."""
 
     def __len__(self) -> int:
         """Rows."""
@@ -138,6 +139,8 @@ class Lists:
         """Products of probes with the rows of lists: for each (list, probes that visit it) the same, the rows' keys and
         the products (probes, rows), good until the next step.
         """
+        if not len(self._buffer):
+            self._buffer = np.zeros((self._full, self.dim), np.float32)
         for number, visitors in visits:
             one = self._lists[number]
             if not one.size:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from rushes.processors.gallery.integers import Steps16, Steps32
 
-FIRST_ROWS: Final = 64
+FIRST_ROWS: Final = 4
+"""Of a gallery: most libraries are small, and a worker holds a thousand of them."""
 
 
 class Recent:

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from rushes.processors.gallery.shortlist import Probes, Shortlist
 from rushes.processors.identity.grid import EXACT, STEPS, Vec64, linkage
 
-FIRST_ROWS: Final = 64
+FIRST_ROWS: Final = 4
+"""Most libraries are small, and a worker holds a thousand of them."""
+
+MORE_ROWS: Final = 1_024
+"""A large gallery grows by a quarter: doubling would leave half of a gigabyte unused."""
 
 PARTS: Final = 16
 """Sums are kept in sixteenths of a grid step, which all weights are multiples of."""
@@ -146,8 +150,7 @@ class Gallery:
     def _take_row(self, key: int) -> int:
         row = self._free.pop() if self._free else len(self._row)
         if row >= len(self._weights):
-            # A quarter more: doubling would leave half of a gigabyte unused.
-            more = max(FIRST_ROWS, len(self._weights) // 4)
+            more = len(self._weights) if len(self._weights) < MORE_ROWS else len(self._weights) // 4
             self._sums = np.concatenate([self._sums, np.zeros((more, self.dim), np.int32)])
             self._weights = np.concatenate([self._weights, np.zeros(more)])
         self._row[key] = row
