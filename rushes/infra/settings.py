@@ -49,6 +49,11 @@ class ClusterSettings(Section):
     idle_s: Positive = Field(
         default=30.0, description="A library in which nothing came for so long has its background work finished."
     )
+    release_after: PositiveInt | None = Field(
+        default=None,
+        description="Entries of other libraries after which one with nothing left to do leaves memory; none: never. It "
+        "is folded from its partition of the log when it returns.",
+    )
 
 
 class MilvusSettings(Section):

@@ -107,7 +107,15 @@ def cluster_stage(
     """The stage `cluster`. `late_s`: how long the writes of an owner before may still land; none in one process."""
     timing = Timing(time.monotonic, late_s, settings.cluster.idle_s)
     churn = (metrics or Metrics()).count_churn
-    return ClusterStage(log, store, blobs, Generation(settings.generation), timing, churn=churn)
+    return ClusterStage(
+        log,
+        store,
+        blobs,
+        Generation(settings.generation),
+        timing,
+        churn=churn,
+        release_after=settings.cluster.release_after,
+    )
 
 
 def run_role(name: str, settings: Settings) -> NoReturn:

@@ -17,6 +17,7 @@ from rushes.streams.stage import Incoming
 from rushes.streams.stages.cluster import ClusterStage, Timing
 from rushes.streams.stages.feedback import FeedbackStage
 from tests.builders import GENERATION, LEFT, LibraryBuilder, axis, towards
+from tests.random_library import random_library
 
 LATE_S = 90.0
 
@@ -313,3 +314,51 @@ def test_a_batch_of_many_libraries_is_written_by_one_call():
     list(rig.stage.process(rig.append(*entries)))
     assert len(calls) == 1
     assert all(len(rig.stored(f"lib-{number}")) == 1 for number in range(20))
+
+
+def histories_in_turn(seed: int) -> list:
+    """Entries of three libraries; each is quiet for long in its turn, with its background work done."""
+    names = ["ada", "bob", "cyd"]
+    entries = {}
+    for place, name in enumerate(names):
+        builder = random_library(seed + place, library=name)
+        builder.consolidate("pause")
+        *came, pause = builder.entries
+        entries[name] = [*came[:6], pause, *came[6:]]
+    turns = [names[0]] * 7 + [names[1]] * 7 + [names[2]] * 7 + names * 30
+    return [entries[name].pop(0) for name in turns if entries[name]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_library_that_left_memory_decides_as_if_it_had_stayed(seed):
+    entries = histories_in_turn(seed * 10)
+    told, away = [], 0
+    for release_after in (None, 3):
+        rig = Rig()
+        rig.stage = ClusterStage(
+            rig.log, rig.store, rig.blobs, GENERATION, Timing(lambda: 0.0, 0.0), release_after=release_after
+        )
+        outputs = []
+        for start in range(0, len(entries), 2):
+            for outcome in rig.stage.process(rig.append(*entries[start : start + 2])):
+                outputs += [(output.event_id, output.event.model_dump_json()) for output in outcome.outputs]
+            away += sum(rig.stage.library(LibraryId(name)) is None for name in ("ada", "bob")) if release_after else 0
+        told.append((outputs, {name: rig.stored(name) for name in ("ada", "bob", "cyd")}))
+    assert told[0] == told[1]
+    assert away > 3, "libraries must have left"
+
+
+def test_an_entry_that_comes_again_finds_its_library_whole_although_it_had_left():
+    rig = Rig()
+    rig.stage = ClusterStage(rig.log, rig.store, rig.blobs, GENERATION, Timing(lambda: 0.0, 0.0), release_after=1)
+    one, two = LibraryBuilder("one"), LibraryBuilder("two")
+    one.consolidate("pause")
+    shots = [one.shot_entry(f"m{n}", [one.frame(f"m{n}", 0, scene=axis(n))]) for n in range(3)]
+    mine = rig.append(*shots, one.entries[-1])
+    others = rig.append(*(two.shot_entry(f"m{n}", [two.frame(f"m{n}", 0, scene=axis(n))]) for n in range(5)))
+    for incoming in [*mine, *others]:
+        list(rig.stage.process([incoming]))
+    assert rig.stage.library(LibraryId("one")) is None
+    list(rig.stage.process(mine[:1]))
+    assert len(rig.stage.library(LibraryId("one")).items) == 3
+    assert len(rig.stored("one")) == 3

@@ -34,6 +34,7 @@ from rushes.schemas.log import (
 from rushes.schemas.status import DeadLetter
 from rushes.streams.stage import Incoming, NoHooks, Outcome, Output
 from rushes.streams.stages.ownership import EntryFailed, Owner, all_rows, cluster_row, item_row, space_of
+from rushes.streams.stages.residents import Residents
 from rushes.streams.stages.takeover import Takeovers
 from rushes.streams.stages.untold import Untold
 from rushes.streams.stages.upkeep import consolidation_of, is_unsettled
@@ -73,7 +74,9 @@ class ClusterStage(NoHooks):
         timing: Timing,
         *,
         churn: Callable[[int, int], None] = lambda _arrived, _revised: None,
+        release_after: int | None = None,
     ) -> None:
+        """`release_after`: entries of others after which a library with nothing left to do leaves memory."""
         self._owner = Owner(log, generation)
         self._store = store
         self._blobs = blobs
@@ -83,6 +86,7 @@ class ClusterStage(NoHooks):
         self._takeovers = Takeovers(timing.monotonic, timing.late_s)
         self._quiet_since: dict[LibraryId, float] = {}
         self._churn = churn
+        self._residents = Residents(release_after)
         self._failed: dict[tuple[int, str], PermanentError] = {}
 
     def library(self, library_id: LibraryId) -> Library | None:
@@ -113,6 +117,7 @@ class ClusterStage(NoHooks):
             failure = (incoming.record.partition, incoming.event.entry_id)
             yield Outcome(incoming, tuple(carried), error=self._failed.get(failure))
             self._failed.pop(failure, None)
+        self._release()
 
     def idle(self) -> tuple[Output, ...]:
         """Requests to finish the background work of libraries that have been quiet."""
@@ -124,6 +129,18 @@ class ClusterStage(NoHooks):
                 requests.append(Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)))
                 self._quiet_since[library.library_id] = self._timing.monotonic()
         return tuple(requests)
+
+    def _release(self) -> None:
+        """Let libraries go that have been quiet for long, but for those of which an old owner may be telling yet."""
+        if self._takeovers.running:
+            return
+        for library_id in self._residents.leaving():
+            library = self._owner.library(library_id)
+            if library is not None and (is_unsettled(library) or library_id in self._owner.unverified):
+                self._residents.came(library_id)
+                continue
+            self._owner.let_go(library_id)
+            self._quiet_since.pop(library_id, None)
 
     def recover(self, partition: int, until: int) -> None:
         """Fold the log before `until` and verify the store against it, without telling anything."""
@@ -144,13 +161,17 @@ class ClusterStage(NoHooks):
 
     def _apply(self, incoming: Incoming[LogEntry]) -> None:
         partition, offset, entry = incoming.record.partition, incoming.record.offset, incoming.event
+        fresh = partition not in self._owner.partitions
         for library_id, missed in self._owner.catch_up(partition, offset).items():
             self._tell(partition, library_id, missed)
+        for library_id in self._owner.libraries(partition) if fresh else ():
+            self._residents.came(library_id)
         try:
             changes = self._owner.apply(partition, offset, entry)
         except EntryFailed as error:
             changes = error.changes
             self._failed[partition, entry.entry_id] = error
+        self._residents.came(LibraryId(entry.library_id))
         self._quiet_since[LibraryId(entry.library_id)] = self._timing.monotonic()
         self._churn(changes.arrived, changes.revised)
         self._tell(partition, LibraryId(entry.library_id), changes)
@@ -164,6 +185,7 @@ class ClusterStage(NoHooks):
             for library_id in self._owner.libraries(partition):
                 self._untold.drop(library_id)
                 self._quiet_since.pop(library_id, None)
+                self._residents.left(library_id)
         self._owner.drop(partitions)
         self._failed = {key: error for key, error in self._failed.items() if key[0] not in partitions}
 
@@ -172,7 +194,7 @@ class ClusterStage(NoHooks):
     def _verify(self) -> None:
         """Hold the store against the libraries that were folded anew, and mend it."""
         for library_id in list(self._owner.unverified):
-            library = self._owner.library(library_id)
+            library = self._owner.back(library_id)
             if library is not None:
                 items, clusters = all_rows(library)
                 verify_and_repair(self._store, library_id, self._generation, items, clusters)
@@ -182,7 +204,7 @@ class ClusterStage(NoHooks):
         """Write what changed in all libraries at once: a call costs as much for one row as for thirty."""
         items: list[ItemRow] = []
         clusters: list[ClusterRow] = []
-        held = [(self._owner.library(library_id), changes) for library_id, changes in told.items()]
+        held = [(self._owner.back(library_id), changes) for library_id, changes in told.items()]
         for library, changes in held:
             if library is not None:
                 items += [

@@ -28,10 +28,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Partition:
-    """One partition of the log as this process knows it: everything before `next_offset` is in the libraries."""
+    """One partition of the log as this process knows it: everything before `next_offset` is in the libraries, or was in
+    those that are `away` from memory.
+    """
 
     next_offset: int = 0
     libraries: dict[LibraryId, Library] = field(default_factory=dict)
+    away: set[LibraryId] = field(default_factory=set)
 
 
 class EntryFailed(PermanentError):
@@ -76,6 +79,24 @@ class Owner:
         """Every library held now."""
         return [library for partition in self._partitions.values() for library in partition.libraries.values()]
 
+    def let_go(self, library_id: LibraryId) -> None:
+        """Take a library out of memory; it comes back from the log."""
+        for partition in self._partitions.values():
+            if partition.libraries.pop(library_id, None) is not None:
+                partition.away.add(library_id)
+
+    def back(self, library_id: LibraryId) -> Library | None:
+        """A library held now, folded again where it was away. Raises DependencyUnavailable."""
+        for number, partition in self._partitions.items():
+            if library_id in partition.away:
+                self._recall(number, partition, library_id, partition.next_offset)
+        return self.library(library_id)
+
+    def _recall(self, number: int, partition: Partition, library_id: LibraryId, until: int) -> None:
+        folded = self._fold(number, until, {library_id}, {})
+        partition.libraries.update(folded)
+        partition.away.discard(library_id)
+
     def drop(self, partitions: frozenset[int]) -> None:
         """Drop the state of partitions that are no longer ours."""
         for partition in partitions:
@@ -110,6 +131,8 @@ class Owner:
         """
         held = self._partitions.setdefault(partition, Partition())
         library_id = LibraryId(entry.library_id)
+        if library_id in held.away:
+            self._recall(partition, held, library_id, max(held.next_offset, offset))
         library = held.libraries.get(library_id)
         if library is None:
             library = held.libraries[library_id] = Library(library_id, self._generation)

@@ -51,6 +51,11 @@ class Takeovers:
         if takeover is not None:
             takeover.told.setdefault(library_id, Changes()).merge(changes)
 
+    @property
+    def running(self) -> bool:
+        """Whether an old owner of some partition may be writing yet."""
+        return bool(self._running)
+
     def over(self) -> dict[LibraryId, Changes]:
         """What to tell again, and of which libraries the store is to be verified; each takeover once."""
         now = self._monotonic()
