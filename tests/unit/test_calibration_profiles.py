@@ -20,7 +20,8 @@ from rushes.processors.identity.profile import BINS, look
 from rushes.processors.identity.words import words
 from rushes.schemas.errors import InvalidEvent
 from rushes.schemas.profile import Profile
-from rushes.streams.run.calibrating import imported, read_profile
+from rushes.streams.profile_files import read_profile
+from rushes.streams.run.calibrating import imported
 from rushes.streams.screens.calibration import lines_of
 from tests.builders import DIM, GENERATION, LEFT, LibraryBuilder, axis, fixed_library, towards
 

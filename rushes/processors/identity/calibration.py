@@ -12,7 +12,7 @@ from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import log_ndtr, ndtr
 
 from rushes.processors.identity.linkage import Merge
 
@@ -90,10 +90,10 @@ class Voices:
     lone_height: float = 0.65
     prior_weight: float = 0.05
     """Of what other libraries taught, in the place of `place`; its own uncertainty says how narrow it is."""
-    between_materials: float = 0.06
+    between_materials: float = 0.08
     """Uncertainty of a prior besides its own: another material of the same model is never quite the same."""
-    few: float = 40
-    """Items below which their own shape says little, and a prior the more."""
+    few: float = 240
+    """Items below which their own shape says little, and a prior the more: it counts as much as that many items do."""
     told_weight: float = 0.3
     told_alone: float = 4.0
     """Words of people that count as much as all the others: a single one is often about an exception."""
@@ -153,11 +153,13 @@ def calibrate(
         if prior is None:
             off = ((join - background) / (1 - background + 1e-9) - voices.place) / voices.place_std
             weight = voices.place_weight
+            inside = 0.5 * join + 0.25 * (max(low, join - 0.15) + min(high, join + 0.15))
         else:
             join = float(np.clip(prior.join, low, high))
-            off = (join - prior.join) / float(np.hypot(prior.uncertainty, voices.between_materials))
+            unsure = float(np.hypot(prior.uncertainty, voices.between_materials))
+            off = (join - prior.join) / unsure
             weight = voices.prior_weight * max(1.0, voices.few / count)
-        inside = 0.5 * join + 0.25 * (max(low, join - 0.15) + min(high, join + 0.15))
+            inside = _truncated_mean(prior.join, unsure, low, high)
         worth = (
             seen.silhouette
             - voices.per_nat * seen.chance(high, low, voices)
@@ -178,6 +180,17 @@ def _best(weighed: Sequence[tuple[float, Calibration]], voices: Voices) -> Calib
     joins = np.array([one.join for _, one in weighed])
     spread = float((shares * (joins - best.join) ** 2).sum()) + best.uncertainty**2
     return replace(best, uncertainty=float(np.sqrt(spread)))
+
+
+def _truncated_mean(mean: float, std: float, low: float, high: float) -> float:
+    """Mean of a normal distribution within bounds; near the nearer bound where that is far out."""
+    below, above = (low - mean) / std, (high - mean) / std
+    mass = float(ndtr(above) - ndtr(below))
+    if mass < 1e-6:
+        inwards = min(0.25 * (high - low), 0.25 * std)
+        return low + inwards if mean < low else high - inwards
+    density = np.exp(-0.5 * np.array([below, above]) ** 2) / np.sqrt(2 * np.pi)
+    return mean + std * float(density[0] - density[1]) / mass
 
 
 def left_mode(scores: Values, rounds: int = 30) -> float:

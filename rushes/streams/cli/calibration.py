@@ -87,7 +87,8 @@ def import_(
     from rushes.infra.settings import Settings
     from rushes.schemas.ids import LibraryId
     from rushes.streams.cli.folder import own_engines
-    from rushes.streams.run.calibrating import import_into_folder, imported, read_profile
+    from rushes.streams.profile_files import read_profile
+    from rushes.streams.run.calibrating import import_into_folder, imported
     from rushes.streams.run.out_folder import OutFolder
 
     _one_place(out, library)

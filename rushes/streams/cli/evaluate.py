@@ -82,7 +82,7 @@ def _engine(policy: PolicyOption, profile: Path | None) -> "Engine":
     from rushes.processors.evaluation.driving import calibrated
     from rushes.processors.evaluation.plain import fixed
     from rushes.schemas.errors import ConfigurationError
-    from rushes.streams.run.calibrating import read_profile
+    from rushes.streams.profile_files import read_profile
 
     if policy is PolicyOption.CALIBRATED:
         return calibrated() if profile is None else calibrated(prior_of(read_profile(profile)))

@@ -3,8 +3,6 @@
 import hashlib
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from rushes.infra.settings import Settings
 from rushes.processors.clustering.library import Library
 from rushes.schemas.errors import ConfigurationError
@@ -15,14 +13,6 @@ from rushes.streams.run.consolidating import consolidate, decide_entry
 from rushes.streams.run.held import held
 from rushes.streams.run.out_folder import OutFolder
 from rushes.streams.run.session import write_folder
-
-
-def read_profile(path: Path) -> Profile:
-    """A profile that was exported. Raises ConfigurationError where the file is none."""
-    try:
-        return Profile.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ConfigurationError(f"expected a profile of `rushes calibration export`, found {path}: {error}") from error
 
 
 def imported(library_id: LibraryId, profile: Profile, path: Path) -> ProfileImported:
