@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rushes.infra.results import sheet
-from rushes.infra.results.catalogue import arrange
+from rushes.infra.results.catalogue import arrange, letters
 from rushes.infra.results.pictures import Links
 from rushes.infra.results.rows import Results
 from rushes.infra.results.writer import write_results
@@ -180,3 +180,11 @@ def test_a_link_to_any_file_name_stays_inside_the_folder(name):
     link = Links(Path("/out")).to(f"/out/blobs/{name}")
     assert link is not None
     assert re.fullmatch(r"blobs/[\w.~%-]+", link, re.ASCII)
+
+
+def test_characters_have_letters_and_scenes_numbers_in_the_order_of_the_sheet():
+    found = arrange(small_library())
+    for kind, noun, mark in (("scene", "Scene", str), ("face", "Character", letters)):
+        of_kind = [found.clusters[place] for place in found.of_kind(kind)]
+        assert of_kind
+        assert [one.label for one in of_kind] == [one.name or f"{noun} {mark(n)}" for n, one in enumerate(of_kind, 1)]

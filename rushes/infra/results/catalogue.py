@@ -31,7 +31,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueCluster:
-    """A cluster at its place in the catalogue; its items are `items[first:first + count]`."""
+    """A cluster at its place in the catalogue; its items are `items[first:first + count]`. `ordinal`: from 1, among its
+    kind.
+    """
 
     cluster_id: str
     kind: ItemKind
@@ -41,11 +43,13 @@ class CatalogueCluster:
     first: int
     count: int
     links: tuple[Link, ...]
+    ordinal: int
 
     @property
     def label(self) -> str:
-        """Its name, or what it is and the start of its id."""
-        return self.name or f"{NOUNS[self.kind][0]} {short_id(self.cluster_id)}"
+        """Its name, or what it is and a mark of its own in this catalogue: character A in scene 3."""
+        mark = letters(self.ordinal) if self.kind == "face" else str(self.ordinal)
+        return self.name or f"{NOUNS[self.kind][0]} {mark}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,19 @@ NOUNS: Mapping[ItemKind, tuple[str, str]] = {
     "region": ("Region", "Regions"),
 }
 """What people call a cluster of a kind, one and many."""
+
+
+def letters(ordinal: int) -> str:
+    """A to Z, then AA, AB and on.
+
+    >>> [letters(n) for n in (1, 26, 27, 702, 703)]
+    ['A', 'Z', 'AA', 'ZZ', 'AAA']
+    """
+    found = ""
+    while ordinal:
+        ordinal, place = divmod(ordinal - 1, 26)
+        found = chr(ord("A") + place) + found
+    return found
 
 
 def short_id(cluster_id: str) -> str:
@@ -167,11 +184,13 @@ def _clusters(
         links[cluster].append(run)
         links[parent].append(Link(cluster, run.first, run.count))
     clusters = []
+    counted: Counter[ItemKind] = Counter()
     for cluster_id, place in places.items():
         record = records.get(cluster_id)
         first, count = firsts[place], counts[place]
         cover_id = record.cover_item_id if record else None
         members = items[first : first + count]
+        counted[members[0].assigned.kind] += 1
         clusters.append(
             CatalogueCluster(
                 cluster_id=cluster_id,
@@ -182,6 +201,7 @@ def _clusters(
                 first=first,
                 count=count,
                 links=tuple(sorted(links[place], key=lambda link: (-link.count, link.cluster))),
+                ordinal=counted[members[0].assigned.kind],
             )
         )
     return tuple(clusters)

@@ -37,8 +37,9 @@ CORRECTIONS: Mapping[str, str] = {
     "reject": "rushes feedback reject --item {item} --cluster {cluster} --out {out}",
     "move": "rushes feedback move --item {item} --to {cluster} --out {out}",
     "new": "rushes feedback move --item {item} --to new --out {out}",
+    "explain": "rushes explain {item} --out {out}",
 }
-"""What to type to correct an assignment; the page fills in the ids and its own folder."""
+"""What to type to correct an assignment, or to have it explained; the page fills in the ids and its own folder."""
 
 PartKind = Literal["items", "clusters", "files"]
 _PARTS_FOLDER = "sheet"
@@ -226,6 +227,7 @@ def _items_part(catalogue: Catalogue, places: range, mates: Mapping[str, Sequenc
                 None if assigned.margin is None else round(assigned.margin, 3),
                 None if assigned.thresholds is None else thresholds.place(_wording(assigned.thresholds)),
                 _seen(item),
+                assigned.reason,
             ]
         )
     return {
@@ -244,6 +246,8 @@ def _seen(item: ItemResult) -> JsonValue:
 
 
 def _wording(thresholds: Thresholds) -> str:
+    if thresholds.uncertainty is not None:
+        return f"joins from {thresholds.join:.2f} ± {thresholds.uncertainty:.2f}, learnt from {thresholds.source}"
     in_scene = f", {thresholds.join_in_scene:.2f} within its scene" if thresholds.join_in_scene is not None else ""
     return f"joins from {thresholds.join:.2f}{in_scene}; new below {thresholds.found:.2f}"
 
@@ -268,6 +272,7 @@ def _cluster_row(cluster: CatalogueCluster, links: Links) -> JsonValue:
         cluster.count,
         [[link.cluster, link.first, link.count] for link in cluster.links],
         _cover(cover, links) if cover is not None else None,
+        cluster.label,
     ]
 
 

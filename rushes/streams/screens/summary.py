@@ -113,6 +113,7 @@ def _print_clusters(console: Console, title: str, counts: str, within: str, rows
         return
     table = Table(box=SIMPLE_HEAD, title=f"{title} ({len(open_rows):,})", title_justify="left", title_style="bold")
     table.add_column(title, overflow="fold", max_width=36)
+    table.add_column("Id", style="dim")
     table.add_column(counts, justify="right")
     table.add_column(within, overflow="fold")
     for row in open_rows[:ROWS]:
@@ -120,6 +121,7 @@ def _print_clusters(console: Console, title: str, counts: str, within: str, rows
         more = len(row.within) - _NAMED_WITHIN
         table.add_row(
             shown(row.label, console, "bold" if row.named else ""),
+            row.cluster_id[:8],
             f"{row.items:,}",
             shown(", ".join(named) + (f" and {more:,} more" if more > 0 else ""), console),
         )

@@ -12,7 +12,7 @@ const DECISIONS = {
   promoted: "waited in noise until a second one like it came",
   merged: "came here when two clusters became one",
   split: "came here when a cluster was divided",
-  moved: "a person put it here",
+  moved: "a person put it here, or it fits better by all there is now",
   confirmed: "a person said it is right here",
   rejected: "a person said it does not belong where it was",
   undone: "an earlier correction was taken back",
@@ -55,7 +55,7 @@ function crop(image, [x0, y0, x1, y1]) {
 function describe(thing, of) {
   return [
     of ? of.label : `${thing.kind.one}, in noise`,
-    `${thing.decision}: ${DECISIONS[thing.decision] || ""}`,
+    `${thing.decision}: ${thing.reason ? visible(thing.reason) : DECISIONS[thing.decision] || ""}`,
     `similarity ${figure(thing.similarity)}`,
     of ? `cluster ${of.short}, ${count(of.size, "item", "items")}` : null,
     `${visible(thing.path)}  ${thing.time}`,

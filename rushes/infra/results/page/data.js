@@ -30,13 +30,12 @@ function load(kind, index) {
   return asked.get(key);
 }
 
-/* CLUSTER_COLUMNS: id, short, kind, name, status, first, count, links, cover */
+/* CLUSTER_COLUMNS: id, short, kind, name, status, first, count, links, cover, label */
 function clusterFrom(row, index) {
-  const [id, short, kind, name, status, first, size, links, cover] = row;
-  const noun = D.kinds[kind].one;
+  const [id, short, kind, name, status, first, size, links, cover, label] = row;
   return {
     index, id, short, kind: D.kinds[kind], name, status, first, size, links,
-    label: name ? visible(name) : `${noun} ${short}`,
+    label: visible(label),
     cover: cover && { image: cover[0], thumb: cover[1], box: cover[2], path: cover[3], time: cover[4] },
   };
 }
@@ -50,17 +49,18 @@ async function cluster(index) {
 }
 
 /* ITEM_COLUMNS: id, kind, media, time, cluster, parent, decision, similarity, image, thumb, box, nearest, mates,
- * model, frame, pinned, margin, thresholds, seen */
+ * model, frame, pinned, margin, thresholds, seen, reason */
 function itemFrom(part, place) {
   const row = part.rows[place % D.sizes.items];
   const [id, kind, media, time, of, parent, decision, similarity, image, thumb, box, nearest, mates, model, frame,
-    pinned, margin, thresholds, seen] = row;
+    pinned, margin, thresholds, seen, reason] = row;
   const link = (split) => split && (part.folders[split[0]] ? `${part.folders[split[0]]}/${split[1]}` : split[1]);
   const [mediaId, paths, reel] = part.media[media];
   return {
     place, id, kind: D.kinds[kind], mediaId, paths, reel, path: paths[0] || mediaId, time, cluster: of, parent,
     decision, similarity, image: link(image), thumb: link(thumb), box, nearest, mates, model: part.models[model],
     frame, pinned, margin, thresholds: thresholds === null ? null : part.thresholds[thresholds], seen,
+    reason,
   };
 }
 
