@@ -1,7 +1,8 @@
 """Items decided a second, memory an item, and entries replayed a second:
 
-    python benchmarks/bench_fold.py [--frames 20000] [--people 200] [--places 400] [--step 5000]
+    python benchmarks/bench_fold.py [--frames 20000] [--people 200] [--places 400] [--step 5000] [--policy fixed]
 
+`p99` and `worst`: how long an entry waits for itself and the slice of background work behind the one before it.
 Each entry is a shot of one frame with a scene and two faces (512 dimensions). People and places come back with the
 noise of a real embedder (cosines of .94 to a centre), so that clusters grow. Beside the
 fold stands the least that any online clustering by centroids does: one float32 product of the item with all clusters.
@@ -20,6 +21,7 @@ from rushes.infra.library_log.codec import decode_record, encode_entry
 from rushes.infra.library_log.port import LogPosition
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.library import Library
+from rushes.processors.clustering.policy import Policy
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import Box, Generation, LibraryId, MediaId, ModelId, derive, frame_id, item_id
 from rushes.schemas.log import CandidateItem, EmbeddedFrame, ItemsEmbedded, KindItems
@@ -110,15 +112,20 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--places", type=int, default=400)
     parser.add_argument("--step", type=int, default=5_000, help="frames between two lines of the table")
+    parser.add_argument("--policy", choices=("calibrated", "fixed"), default="calibrated")
     options = parser.parse_args()
     print(describe("numpy", "pydantic", "scipy"))
     footage = Footage(options.people, options.places)
-    library = Library(LIBRARY, Generation("g1"))
+    library = Library(LIBRARY, Generation("g1"), Policy(options.policy))
+    waits_s: list[float] = []
     lines: list[bytes] = []
     apply_s = 0.0
     before = rss_bytes()
     text_bytes = 0
-    print(f"{'items':>8} {'clusters':>8} {'noise':>7} {'items/s':>9} {'us/item':>8} {'KB/item':>8}")
+    print(
+        f"{'items':>8} {'clusters':>8} {'noise':>7} {'items/s':>9} {'us/item':>8} {'KB/item':>8} {'p99 ms':>7} "
+        f"{'worst':>6}"
+    )
     for done, entry in enumerate(footage.entries(options.frames), 1):
         line = encode_entry(entry)
         if len(lines) < options.step:
@@ -126,7 +133,8 @@ def main() -> None:
             text_bytes += len(line)
         started = time.perf_counter()
         apply(library, entry)
-        apply_s += time.perf_counter() - started
+        waits_s.append(time.perf_counter() - started)
+        apply_s += waits_s[-1]
         if done % options.step == 0 or done == options.frames:
             steps = options.step if done % options.step == 0 else done % options.step
             items = 3 * steps
@@ -135,12 +143,14 @@ def main() -> None:
             kb = (rss_bytes() - before - text_bytes) / len(library.items) / 1e3
             print(
                 f"{len(library.items):>8} {clusters:>8} {noise:>7} {items / apply_s:>9,.0f} "
-                f"{apply_s / items * 1e6:>8.0f} {kb:>8.1f}"
+                f"{apply_s / items * 1e6:>8.0f} {kb:>8.1f} {np.percentile(waits_s, 99) * 1e3:>7.1f} "
+                f"{max(waits_s) * 1e3:>6.0f}"
             )
             apply_s = 0.0
+            waits_s.clear()
     clusters = sum(bool(cluster.members) for cluster in library.clusters.values())
     print(f"peer: one float32 product of an item with {clusters} clusters takes {product_s(clusters) * 1e6:.0f} us")
-    replay = Library(LIBRARY, Generation("g1"))
+    replay = Library(LIBRARY, Generation("g1"), Policy(options.policy))
     started = time.perf_counter()
     for offset, line in enumerate(lines):
         record = decode_record("memory", LogPosition(0, offset), line)
