@@ -18,7 +18,7 @@ from rushes.processors.identity.calibration import COLD, Calibration, Evidence, 
 from rushes.processors.identity.linkage import agglomerate, cut, products
 from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, rows
 from rushes.processors.identity.partition import Partition
-from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle
+from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle_late
 from rushes.processors.identity.words import words
 
 Work = Generator[int, None, None]
@@ -169,7 +169,7 @@ class Consolidator:
                 continue
             note(partition, unit, self._moved)
             partition.place(unit, None)
-            settle(partition, unit, self.calibration.join)
+            settle_late(partition, unit, self.calibration)
             yield UNIT_COST
 
     def _calibrate(self, units: list[Unit]) -> Generator[int, None, None]:

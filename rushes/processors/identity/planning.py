@@ -5,7 +5,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import numpy as np
+from scipy.special import log_ndtr
+
 from rushes.processors.identity.arrival import NEAREST
+from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.gallery import Scored
 from rushes.processors.identity.grid import linkage
 from rushes.processors.identity.partition import Partition
@@ -15,6 +19,18 @@ Unit = tuple[int, ...]
 
 Touched = dict[int, int | None]
 """Items that were moved, and the cluster each was in before."""
+
+RIVALS: Final = 256
+"""Clusters up to which a poor item is held against all of them; beyond, against the library's background."""
+
+LATE_CHANCE: Final = float(np.log(0.2))
+"""Chance that the best of the wrong clusters is as far ahead, in nats."""
+
+LATE_FLOOR: Final = 0.3
+"""Of the way from the background to the threshold, below which nothing joins."""
+
+OWN_SPREAD: Final = 4.0
+"""Scores that the library's background counts as, where the spread of an item's own is estimated."""
 
 UNIT_COST: Final = 20_000
 """Elements touched that moving an item takes as long as (some 20 us)."""
@@ -122,6 +138,32 @@ def settle(partition: Partition, unit: Unit, threshold: float) -> None:
             return
     if len(unit) > 1 and any(partition.entry(item).good for item in unit):
         partition.place(unit, partition.new_cluster(founder=unit[0]))
+
+
+def settle_late(partition: Partition, unit: Unit, calibration: Calibration) -> None:
+    """Put a poor unit that is in no cluster where it best may be: at the threshold as any other, and below it where
+    the best cluster is so far ahead of the others that chance would not do it. A poor item scores lower with its own
+    and with all others; what is no face at all scores with all alike.
+    """
+    settle(partition, unit, calibration.join)
+    if partition.unit_cluster(unit) is not None:
+        return
+    total, weight = partition.unit_sum(unit)
+    near = partition.scores(total, RIVALS + 1, 2.0, weight)
+    if not near:
+        return
+    best, score = near[0]
+    floor = calibration.different_mean + LATE_FLOOR * (calibration.join - calibration.different_mean)
+    if best in partition.unit_forbidden(unit) or score < floor:
+        return
+    rivals = np.array([other for _, other in near[1:]])
+    mean, variance, count = calibration.different_mean, calibration.different_std**2, len(partition.clusters)
+    if 0 < len(rivals) < RIVALS:
+        mean = float(np.median(rivals))
+        lower = rivals[rivals <= mean]
+        variance = (2 * float(((lower - mean) ** 2).sum()) + OWN_SPREAD * variance) / (2 * len(lower) + OWN_SPREAD)
+    if np.log(count) + log_ndtr(-(score - mean) / np.sqrt(variance + 1e-6)) < LATE_CHANCE:
+        partition.place(unit, best)
 
 
 def explain(partition: Partition, touched: Touched, threshold: float) -> list[Move]:

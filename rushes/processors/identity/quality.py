@@ -8,7 +8,7 @@ BINS: Final = 1024
 FLOOR: Final = 0.2
 """As in the policy `fixed`: a detection or sharpness this low is poor whatever its company."""
 
-RELATIVE: Final = 0.35
+RELATIVE: Final = 0.5
 """Of the median: measured on faces beside others of the same film, where the mean quality differs between films."""
 
 

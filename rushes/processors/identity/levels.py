@@ -1,0 +1,367 @@
+"""What each level of a dendrogram has to say for itself: figures that a weighing can be learnt on.
+
+A level is a cut between two merges. Heights are seen relative to the background, the typical score of things that
+differ: (height - background) / (1 - background). The figures: a leave-one-out silhouette on similarities (Rousseeuw
+1987) by items and by groups; whether the last merge is what the background would give by chance, and the next one
+refused is not (extreme value of the best of all pairs); how wide the gap is; how far groups fall apart at their own
+last merge (families of look-alikes do, one identity does not); how many groups there are, and how large.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from rushes.processors.identity.linkage import Merge
+
+Matrix = NDArray[np.float64]
+Values = NDArray[np.float64]
+
+MOST_LEVELS: Final = 60
+MOST_PAIRS: Final = 60_000
+FEW_FACTS: Final = 30
+"""Pairs known to differ below which their distribution is not looked at."""
+
+PLACE: Final = 0.38
+"""Of the way from the background to 1: where in its gap a level's threshold is first looked for."""
+
+REFUSED: Final = float(np.log(0.01))
+"""Chance at which a merge is no longer one, in nats."""
+
+WEIGHT_OF_PAIRS: Final = 8.0
+"""Pairs of groups that the pairs of items count as, where a background is estimated."""
+
+FEW_GROUPS: Final = 4
+
+FIGURES: Final = (
+    "silhouette",
+    "silhouette_by_group",
+    "silhouette_squared",
+    "lone_credit",
+    "lone_credit_by_group",
+    "misplaced",
+    "clearance",
+    "chance",
+    "chance_far",
+    "refused",
+    "place_off",
+    "place",
+    "threshold",
+    "threshold_squared",
+    "top",
+    "bottom",
+    "bottom_squared",
+    "gap",
+    "gap_root",
+    "gap_by_items",
+    "gap_of_lone",
+    "top_of_lone",
+    "inner_gap",
+    "inner_gap_worst",
+    "inner_gap_by_items",
+    "inner_gap_by_groups",
+    "inner_gap_of_few",
+    "silhouette_of_few",
+    "few_groups",
+    "lone_items",
+    "groups_per_item",
+    "groups_log",
+    "size_log",
+    "size_log_of_items",
+    "typical",
+    "typical_height",
+    "pairs_above",
+    "different_above",
+    "one_group",
+    "one_group_top",
+    "one_group_std",
+    "one_group_skew",
+    "one_group_items",
+    "all_apart_mean",
+    "all_apart_std",
+    "all_apart_skew",
+    "all_apart_bottom",
+    "all_apart_items",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A cut between the last merge done (`high`) and the next (`low`)."""
+
+    low: float
+    high: float
+    threshold: float
+    """Where in the gap: as near as it can be to where thresholds usually lie."""
+    groups: int
+    different_mean: float
+    different_std: float
+    typical: float
+    """What an item of a group scores with the others of it, lower quartile."""
+    figures: Values
+    """(len(FIGURES),)"""
+
+
+def levels(similarity: Matrix, merges: Sequence[Merge], different: Values) -> Generator[int, None, list[Level]]:
+    """The levels worth looking at, finest first.
+
+    similarity: (n, n), ones on the diagonal; merges: its dendrogram; different: scores of pairs known to differ.
+    """
+    count = len(similarity)
+    heights = np.minimum.accumulate([merge.height for merge in merges]) if merges else np.zeros(0)
+    high = np.concatenate([[1.0], heights])
+    last = (heights[-1] - 0.15 if len(heights) else 0.85) if len(heights) == count - 1 else -1.0
+    low = np.maximum(np.concatenate([heights, [last]]), -1.0)
+    chosen = _chosen(high - low, heights)
+    sample = _Sample(similarity, different)
+    forest = _Forest(similarity)
+    found = []
+    for place in range(len(heights) + 1):
+        if place:
+            forest.merge(merges[place - 1])
+        yield 6 * count
+        if place in chosen:
+            level = _Level(forest, sample, float(high[place]), float(low[place]))
+            found.append(level.said())
+            yield 8 * count * level.groups + 4 * len(sample.scores)
+    return found
+
+
+def left_mode(scores: Values, rounds: int = 30) -> float:
+    """Mean of the lower component of a two-normal mixture of pair scores (EM): where `different` lies."""
+    mean = np.quantile(scores, [0.25, 0.95])
+    variance = np.full(2, scores.var() / 2 + 1e-5)
+    share = np.array([0.8, 0.2])
+    for _ in range(rounds):
+        log = np.log(share) - 0.5 * np.log(variance) - 0.5 * (scores[:, None] - mean) ** 2 / variance
+        log -= log.max(1, keepdims=True)
+        part = np.exp(log)
+        part /= part.sum(1, keepdims=True)
+        size = part.sum(0) + 1e-6
+        mean = (part * scores[:, None]).sum(0) / size
+        variance = (part * (scores[:, None] - mean) ** 2).sum(0) / size + 1e-5
+        share = size / size.sum()
+    lower = int(mean.argmin())
+    return float(mean[lower]) if share[lower] > 0.1 else float(np.median(scores))
+
+
+def _chosen(gaps: Values, heights: Values) -> set[int]:
+    """Levels in the widest gaps, and some spread evenly over the heights."""
+    last = len(heights)
+    found = set(np.argsort(-gaps, kind="stable")[: MOST_LEVELS // 2].tolist()) | {0, last}
+    if last:
+        even = np.linspace(heights[0], heights[-1], MOST_LEVELS // 2)
+        found |= set(np.searchsorted(-heights, -even).tolist())
+    return {place for place in found if gaps[place] > 1e-6 or place in {0, last}}
+
+
+class _Sample:
+    """Pairs of items, all of them or a seeded part."""
+
+    def __init__(self, similarity: Matrix, different: Values) -> None:
+        count = len(similarity)
+        self.one, self.other = np.triu_indices(count, 1)
+        if len(self.one) > MOST_PAIRS:
+            part = np.random.default_rng(count).choice(len(self.one), MOST_PAIRS, replace=False)
+            self.one, self.other = self.one[part], self.other[part]
+        self.scores: Values = similarity[self.one, self.other]
+        self.different = different
+        enough = len(different) >= FEW_FACTS
+        self.facts = different if enough else None
+        self.left = left_mode(different if enough else self.scores)
+        self.mean, self.std = float(self.scores.mean()), float(self.scores.std())
+        skew = float(((self.scores - self.mean) ** 3).mean()) / (self.std + 1e-3) ** 3
+        self.skew = min(skew, 4.0)
+
+
+class _Forest:
+    """A partition of the sample while it is merged upwards: what each item scores with each group in all, and what
+    the items of a group score among themselves.
+    """
+
+    def __init__(self, similarity: Matrix) -> None:
+        count = len(similarity)
+        self.to_group = similarity.copy()
+        self.label = np.arange(count)
+        self.sizes = np.ones(count)
+        self.within = np.zeros(count)
+        """Sum over ordered pairs of different items of a group."""
+        self.inner_gap = np.zeros(count)
+        self.alive = np.ones(count, np.bool_)
+
+    def children(self, one: int, other: int) -> float | None:
+        """Mean score within two groups; None for two items."""
+        pairs = self._pairs(one) + self._pairs(other)
+        return float(self.within[one] + self.within[other]) / pairs if pairs else None
+
+    def merge(self, merge: Merge) -> None:
+        kept, gone = merge.kept, merge.gone
+        inside = self.children(kept, gone)
+        drop = 0.0 if inside is None else (inside - merge.height) / (1.0 - merge.height + 1e-6)
+        self.inner_gap[kept] = min(max(drop, 0.0), 1.0)
+        between = float(self.to_group[self.label == kept, gone].sum())
+        self.within[kept] += self.within[gone] + 2.0 * between
+        self.to_group[:, kept] += self.to_group[:, gone]
+        self.sizes[kept] += self.sizes[gone]
+        self.alive[gone] = False
+        self.label[self.label == gone] = kept
+
+    def _pairs(self, group: int) -> float:
+        return float(self.sizes[group] * (self.sizes[group] - 1))
+
+
+class _Level:
+    """One level as it is looked at."""
+
+    def __init__(self, forest: _Forest, sample: _Sample, high: float, low: float) -> None:
+        self.forest, self.sample, self.high, self.low = forest, sample, high, low
+        self.living = np.flatnonzero(forest.alive)
+        self.groups, self.count = len(self.living), len(forest.label)
+        position = np.zeros(self.count, np.int64)
+        position[self.living] = np.arange(self.groups)
+        self.label, self.sizes = position[forest.label], forest.sizes[self.living]
+        self.size = self.sizes[self.label]
+        self.grouped = self.size > 1
+        total = forest.to_group[:, self.living]
+        own = total[np.arange(self.count), self.label]
+        self.inside = np.where(self.grouped, (own - 1) / np.maximum(self.size - 1, 1), 0.0)
+        self.typical = float(np.quantile(self.inside[self.grouped], 0.25)) if self.grouped.any() else 0.6
+        self.nearest: Values | None = None
+        self.mean, self.std, self.chance, self.refused = sample.mean, 0.15, 0.0, 0.0
+        if self.groups > 1:
+            average = total / self.sizes
+            average[np.arange(self.count), self.label] = -np.inf
+            self.nearest = average.max(1)
+            self._test(total)
+        self.background = self.mean if self.groups > 1 and self.mean > sample.left else sample.left
+
+    def _test(self, total: Matrix) -> None:
+        """Background of pairs of groups, with the deviation from the lower side, which no merge inflates; and whether
+        the merges above and below are what it gives by chance.
+        """
+        order = np.argsort(self.label, kind="stable")
+        starts = np.searchsorted(self.label[order], np.arange(self.groups))
+        between = np.add.reduceat(total[order], starts, axis=0) / np.outer(self.sizes, self.sizes)
+        between = between[np.triu_indices(self.groups, 1)]
+        sample, pairs = self.sample, len(between)
+        scores = sample.facts
+        if scores is None:
+            apart = self.label[sample.one] != self.label[sample.other]
+            scores = sample.scores[apart] if apart.any() else between
+        middle = float(np.median(scores))
+        variance = float(((scores[scores <= middle] - middle) ** 2).mean())
+        self.mean = float((pairs * np.median(between) + WEIGHT_OF_PAIRS * middle) / (pairs + WEIGHT_OF_PAIRS))
+        lower = between[between <= self.mean]
+        spread = 2 * float(((lower - self.mean) ** 2).sum()) + WEIGHT_OF_PAIRS * variance
+        self.std = float(np.sqrt(spread / (2 * len(lower) + WEIGHT_OF_PAIRS) + 1e-6))
+        done = np.log(pairs) + cast("float", log_ndtr(-(self.high - self.mean) / self.std))
+        refused = np.log(pairs) + cast("float", log_ndtr(-(self.low - self.mean) / self.std))
+        self.chance = float(min(max(0.0, done - REFUSED), 30.0))
+        self.refused = float(min(max(0.0, REFUSED - refused), 5.0))
+
+    def said(self) -> Level:
+        threshold = float(np.clip(self.background + PLACE * (1 - self.background), self.low, self.high))
+        named = {
+            **self._silhouettes(),
+            **self._heights(threshold),
+            **self._structure(),
+            **self._pairs(threshold),
+            **self._extremes(),
+        }
+        figures = np.clip(np.nan_to_num(np.array([named[name] for name in FIGURES])), -10.0, 10.0)
+        return Level(self.low, self.high, threshold, self.groups, self.mean, self.std, self.typical, figures)
+
+    def _silhouettes(self) -> dict[str, float]:
+        names = ("silhouette", "silhouette_by_group", "lone_credit", "lone_credit_by_group", "misplaced", "clearance")
+        values = dict.fromkeys((*names, "silhouette_squared", "silhouette_of_few"), 0.0)
+        if self.nearest is None:
+            return values
+        near, grouped = self.nearest, self.grouped
+        value = np.where(grouped, (self.inside - near) / (1 - np.minimum(self.inside, near) + 1e-9), 0.0)
+        alone = np.clip((self.typical - near) / (1 - np.minimum(self.typical, near) + 1e-9), 0.0, 1.0)
+        alone = np.where(grouped, 0.0, alone)
+        by_group = 1 / self.size / self.groups
+        values["silhouette"] = float(value.mean())
+        values["silhouette_by_group"] = float((value * by_group).sum())
+        values["silhouette_squared"] = values["silhouette"] ** 2
+        values["silhouette_of_few"] = values["silhouette"] * (self.groups <= FEW_GROUPS)
+        values["lone_credit"] = float(alone.mean())
+        values["lone_credit_by_group"] = float((alone * by_group).sum())
+        if grouped.any():
+            ahead = (self.inside - near)[grouped]
+            values["misplaced"] = float((ahead < 0).sum() / self.count)
+            values["clearance"] = min(float(ahead.mean() / (ahead.std() + 0.05)), 5.0)
+        return values
+
+    def _relative(self, height: float) -> float:
+        return float(np.clip((height - self.background) / (1 - self.background + 1e-6), -1.0, 1.0))
+
+    def _heights(self, threshold: float) -> dict[str, float]:
+        place, top, bottom = self._relative(threshold), self._relative(self.high), self._relative(self.low)
+        gap = min(max((self.high - self.low) / (1 - self.background + 1e-6), 0.0), 1.0)
+        lone = float((~self.grouped).mean())
+        return {
+            "chance": min(self.chance, 10.0) / 10,
+            "chance_far": self.chance / 30,
+            "refused": self.refused / 5,
+            "place": place,
+            "place_off": (place - PLACE) ** 2,
+            "threshold": threshold,
+            "threshold_squared": threshold**2,
+            "top": top,
+            "bottom": bottom,
+            "bottom_squared": bottom**2,
+            "gap": gap,
+            "gap_root": gap**0.5,
+            "gap_by_items": gap * float(np.log(self.count)),
+            "gap_of_lone": gap * lone,
+            "top_of_lone": top * lone,
+            "lone_items": lone,
+            "typical": self.typical if self.grouped.any() else 0.0,
+            "typical_height": self._relative(self.typical) if self.grouped.any() else 0.0,
+        }
+
+    def _structure(self) -> dict[str, float]:
+        gaps = self.forest.inner_gap[self.living] * (self.sizes > 1)
+        inner = float((gaps * self.sizes).sum() / self.count)
+        few = float(self.groups <= FEW_GROUPS)
+        size = float(np.log(self.size).mean())
+        return {
+            "inner_gap": inner,
+            "inner_gap_worst": float(gaps.max()),
+            "inner_gap_by_items": inner * float(np.log(self.count)),
+            "inner_gap_by_groups": inner * float(np.log(self.groups + 1)),
+            "inner_gap_of_few": inner * few,
+            "few_groups": few,
+            "groups_per_item": self.groups / self.count,
+            "groups_log": float(np.log(self.groups) / np.log(self.count + 1)),
+            "size_log": size,
+            "size_log_of_items": size / float(np.log(self.count + 1)),
+        }
+
+    def _pairs(self, threshold: float) -> dict[str, float]:
+        apart = self.label[self.sample.one] != self.label[self.sample.other]
+        above = float((self.sample.scores[apart] > threshold).mean()) if apart.any() else 0.0
+        different = self.sample.different
+        return {
+            "pairs_above": float(np.log1p(20 * min(above * self.groups, 3.0))),
+            "different_above": float((different > threshold).mean()) if len(different) >= 10 else 0.0,
+        }
+
+    def _extremes(self) -> dict[str, float]:
+        one, apart, sample = float(self.groups == 1), float(self.groups == self.count), self.sample
+        return {
+            "one_group": one,
+            "one_group_top": one * self.high,
+            "one_group_std": one * sample.std,
+            "one_group_skew": one * sample.skew,
+            "one_group_items": one * float(np.log(self.count)),
+            "all_apart_mean": apart * sample.mean,
+            "all_apart_std": apart * sample.std,
+            "all_apart_skew": apart * sample.skew,
+            "all_apart_bottom": apart * self.low,
+            "all_apart_items": apart * float(np.log(self.count)),
+        }

@@ -1,0 +1,87 @@
+"""What levels say against plain loops, and what is chosen where the truth is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate
+from rushes.processors.identity.grid import to_grid
+from rushes.processors.identity.levels import FIGURES, levels
+from rushes.processors.identity.linkage import agglomerate, cut
+from rushes.processors.identity.weighing import WEIGHTS
+from tests.making_identities import identities
+
+NOTHING = np.zeros(0)
+
+
+def ended(work):
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
+def linked(seed: int, sizes: list[int], spread: float):
+    made = identities(seed, sizes, spread=spread)
+    rows = np.stack([to_grid(vector) for vector in made.vectors]) / 2.0**14
+    similarity = rows @ rows.T
+    np.fill_diagonal(similarity, 1.0)
+    return made, similarity, ended(agglomerate(similarity, np.ones(len(similarity))))
+
+
+@given(seed=st.integers(0, 200), sizes=st.lists(st.integers(1, 6), min_size=3, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_silhouettes_are_those_of_a_loop(seed, sizes):
+    _, similarity, merges = linked(seed, sizes, 0.8)
+    if len(similarity) < 3:
+        return
+    for level in ended(levels(similarity, merges, NOTHING)):
+        if level.groups == 1:
+            continue
+        group = cut(merges, len(similarity), (level.low + level.high) / 2)
+        values = []
+        for item in range(len(similarity)):
+            mates = [mate for mate in np.flatnonzero(group == group[item]).tolist() if mate != item]
+            if not mates:
+                values.append(0.0)
+                continue
+            inside = similarity[item, mates].mean()
+            near = max(similarity[item, group == other].mean() for other in set(group.tolist()) - {group[item]})
+            values.append((inside - near) / (1 - min(inside, near)))
+        if len(set(group.tolist())) == level.groups:
+            said = level.figures[FIGURES.index("silhouette")]
+            assert said == pytest.approx(np.mean(values), abs=1e-6)
+
+
+def test_every_figure_has_a_weight_and_no_weight_is_left_over():
+    assert set(WEIGHTS) == set(FIGURES)
+
+
+def test_identities_well_apart_are_told_apart_whatever_the_level_of_likeness():
+    for base in (0.0, 0.5):
+        made, similarity, _ = linked(3, [9, 8, 7, 6, 5, 4, 1, 1], 0.6)
+        similarity = base + (1 - base) * similarity
+        merges = ended(agglomerate(similarity, np.ones(len(similarity))))
+        join = ended(calibrate(similarity, merges, Evidence(NOTHING))).join
+        group = cut(merges, len(similarity), join)
+        assert [group[a] == group[b] for a in range(20) for b in range(20)] == [
+            made.labels[a] == made.labels[b] for a in range(20) for b in range(20)
+        ]
+
+
+def test_a_prior_tells_one_identity_from_many_where_the_sample_alone_cannot():
+    _, similarity, merges = linked(5, [30], 0.8)
+    taught = Calibration(join=0.35, different_mean=0.0, different_std=0.1, same_mean=0.6, items=500, uncertainty=0.03)
+    elsewhere = Calibration(
+        join=0.9, different_mean=0.6, different_std=0.1, same_mean=0.95, items=500, uncertainty=0.03
+    )
+    low = ended(calibrate(similarity, merges, Evidence(NOTHING, prior=taught))).join
+    high = ended(calibrate(similarity, merges, Evidence(NOTHING, prior=elsewhere))).join
+    assert len(set(cut(merges, 30, low).tolist())) == 1
+    assert len(set(cut(merges, 30, high).tolist())) == 30
+
+
+def test_a_single_item_teaches_nothing():
+    assert ended(calibrate(np.ones((1, 1)), [], Evidence(NOTHING))) == COLD
