@@ -80,7 +80,7 @@ class Voices:
     """Uncertainty of a prior besides its own: another material of the same model is never quite the same."""
     few: float = 240
     """Items below which their own shape says little, and a prior the more: it counts as much as that many items do."""
-    told_weight: float = 15.0
+    told_weight: float = 10.0
     told_alone: float = 4.0
     """Words of people that count as much as all the others: a single one is often about an exception."""
 
