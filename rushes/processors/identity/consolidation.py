@@ -11,6 +11,7 @@ linked with its neighbours, and the library is calibrated on a sample of neighbo
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_
 from rushes.processors.identity.words import words
 
 Work = Generator[int, None, None]
+
+COPY: Final = 0.999
+"""Likeness from which two pictures are copies, and count once where a threshold is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +189,12 @@ class Consolidator:
         gram = yield from products(sample.sums, sample.weights)
         similarity = gram / np.multiply.outer(sample.weights, sample.weights)
         np.fill_diagonal(similarity, 1.0)
-        merges = yield from agglomerate(similarity, np.ones(count), sample.apart)
-        apart = np.zeros((count, count), np.bool_) if sample.apart is None else sample.apart
+        apart = np.zeros((count, count), np.bool_) if sample.in_one_frame is None else sample.in_one_frame
+        merges = yield from agglomerate(similarity, np.ones(count), apart)
+        unlike = np.unique(cut(merges, count, COPY))
+        if len(unlike) < count:
+            similarity, apart = similarity[np.ix_(unlike, unlike)], apart[np.ix_(unlike, unlike)]
+            merges = yield from agglomerate(similarity, np.ones(len(unlike)), apart)
         put_together, kept_apart = words(partition)
         yield UNIT_COST * (len(put_together) + len(kept_apart))
         evidence = Evidence(similarity[np.triu(apart, 1)], put_together, kept_apart, self._prior)

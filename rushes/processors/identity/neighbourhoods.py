@@ -20,6 +20,9 @@ class Rows:
     sums: Matrix
     weights: Matrix
     apart: Flags | None
+    """Pairs that cannot be one."""
+    in_one_frame: Flags | None
+    """Those of them that are known to differ by what was seen, whatever people said."""
 
 
 def alike_to_their_pins(partition: Partition, units: Sequence[Unit], threshold: float) -> list[Unit]:
@@ -73,19 +76,35 @@ def rows(partition: Partition, units: Sequence[Unit]) -> Rows:
             total, weight = partition.unit_sum(unit)
             sums[row] += total
             weights[row] += weight
-    return Rows(groups, sums, weights, _apart(partition, groups, row_of, by_pin))
+    seen = _in_one_frame(partition, groups, row_of)
+    return Rows(groups, sums, weights, _apart(partition, groups, row_of, by_pin, seen), seen if seen.any() else None)
+
+
+def _in_one_frame(partition: Partition, groups: Sequence[Sequence[Unit]], row_of: dict[int, int]) -> Flags:
+    flags = np.zeros((len(groups), len(groups)), np.bool_)
+    for row, group in enumerate(groups):
+        for unit in group:
+            for mate in partition.facts.apart(unit):
+                if mate in row_of:
+                    flags[row, row_of[mate]] = flags[row_of[mate], row] = True
+    np.fill_diagonal(flags, val=False)
+    return flags
 
 
 def _apart(
-    partition: Partition, groups: Sequence[Sequence[Unit]], row_of: dict[int, int], by_pin: dict[int, int]
+    partition: Partition,
+    groups: Sequence[Sequence[Unit]],
+    row_of: dict[int, int],
+    by_pin: dict[int, int],
+    in_one_frame: Flags,
 ) -> Flags | None:
     facts = partition.facts
-    flags = np.zeros((len(groups), len(groups)), np.bool_)
+    flags = in_one_frame.copy()
     pinned = list(by_pin.values())
     flags[np.ix_(pinned, pinned)] = True
     for row, group in enumerate(groups):
         for unit in group:
-            others = {row_of[mate] for mate in facts.apart(unit) if mate in row_of}
+            others: set[int] = set()
             for cluster in facts.rejected(unit[0]):
                 if cluster in by_pin:
                     others.add(by_pin[cluster])
