@@ -1,5 +1,7 @@
 """Rows per second of the item stores: python benchmarks/bench_store.py [--rows 5000] [--dim 512] [--only lite server]
 
+With --grow: milliseconds of one batch, one search and one delete beside --rows rows, and beside ten times as many.
+
 Beside them stands the least that such a store could do: the same bytes written to one file and fsynced, read back.
 """
 
@@ -27,6 +29,9 @@ from rushes.schemas.ids import Generation, LibraryId, ModelId, derive
 from rushes.schemas.revision import Revision
 
 LIBRARY = LibraryId("bench")
+
+
+GROWTH_CALLS = 15
 
 
 def make_rows(space: Space, count: int, revision: int) -> list[ItemRow]:
@@ -96,6 +101,42 @@ def measure(store: ItemStore, rows: int, batch: int, space: Space) -> dict[str, 
     return found
 
 
+def measure_growth(store: ItemStore, sizes: tuple[int, ...], batch: int, space: Space) -> list[dict[str, list[float]]]:
+    """Milliseconds of single calls beside so many rows, for each size."""
+    results: list[dict[str, list[float]]] = []
+    there = 0
+    for size in sizes:
+        rows = make_rows(space, size, 1)
+        for start in range(there, size, 2_048):
+            store.upsert(rows[start : start + 2_048], [])
+        there = size
+        changed = make_rows(space, size, 2 + len(results))[-GROWTH_CALLS * batch :]
+        found: dict[str, list[float]] = {f"upsert of {batch} changed": [], "search, 1 probe": [], "delete of 10": []}
+        for call in range(GROWTH_CALLS):
+            part = changed[call * batch : (call + 1) * batch]
+            found[f"upsert of {batch} changed"].append(_ms(lambda part=part: store.upsert(part, [])))
+            probe = part[0].vector[None]
+            found["search, 1 probe"].append(_ms(lambda probe=probe: store.search(LIBRARY, space, probe, 10)))
+            gone = [row.record.item_id for row in part[:10]]
+            found["delete of 10"].append(_ms(lambda gone=gone: store.delete(LIBRARY, space, gone, [])))
+        results.append(found)
+    return results
+
+
+def _ms(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1e3
+
+
+def report_growth(name: str, sizes: tuple[int, ...], results: list[dict[str, list[float]]]) -> None:
+    print(f"\n{name}: ms of a call, median (worst)")
+    for operation in results[0]:
+        told = [f"{statistics.median(found[operation]):8.1f} ({max(found[operation]):.1f})" for found in results]
+        beside = "   ".join(f"beside {size:,}: {text}" for size, text in zip(sizes, told, strict=True))
+        print(f"  {operation:24} {beside}")
+
+
 def measure_file(rows: int, batch: int, space: Space, folder: Path) -> dict[str, float]:
     """The limit: the same bytes appended to a file, fsynced per batch."""
     payloads = [row.record.encode() + row.vector.tobytes() for row in stored_items(make_rows(space, rows, 1))]
@@ -117,11 +158,33 @@ def report(name: str, runs: list[dict[str, float]]) -> None:
         print(f"  {operation:28} {statistics.median(values):12,.0f} /s   ({min(values):,.0f} to {max(values):,.0f})")
 
 
+def grow(folder: Path, arguments: argparse.Namespace, space: Space) -> None:
+    """Latency beside --rows rows and ten times as many, on Lite and on the server."""
+    sizes = (arguments.rows, 10 * arguments.rows)
+
+    def measured(store: ItemStore, name: str) -> None:
+        try:
+            report_growth(name, sizes, measure_growth(store, sizes, arguments.batch, space))
+        finally:
+            store.close()
+
+    if "lite" in arguments.only:
+        measured(MilvusStore(MilvusSettings(uri=str(folder / "grow.db"))), "Milvus Lite")
+    if "server" in arguments.only:
+        server = MilvusServer(folder / "server", cache=arguments.cache.resolve())
+        server.start()
+        try:
+            measured(MilvusStore(MilvusSettings(uri=server.uri, prefix="grow")), "Milvus server")
+        finally:
+            server.kill()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--batch", type=int, default=256, help="rows of one upsert by the caller")
+    parser.add_argument("--grow", action="store_true", help="latency beside --rows rows and beside ten times as many")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=["file", "memory", "lite", "server"])
     parser.add_argument("--cache", type=Path, default=Path(".cache"), help="where the Milvus server is unpacked")
@@ -141,6 +204,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         repeats = range(arguments.repeats)
+        if arguments.grow:
+            grow(folder, arguments, space)
+            return
         if "file" in arguments.only:
             limit = [measure_file(arguments.rows, arguments.batch, space, folder) for _ in repeats]
             report("one file, fsynced (the limit)", limit)
