@@ -48,16 +48,16 @@ def new_library(library_id: LibraryId, policy: str) -> Library:
 
 
 def fold(lines: Sequence[bytes], tenants: int, policy: str) -> tuple[float, float, int]:
-    """Seconds and bytes an item, and the items."""
+    """Processor seconds and bytes an item, and the items."""
     libraries = [new_library(LibraryId(f"t{number}"), policy) for number in range(tenants)]
     gc.collect()
     before, apply_s = rss_bytes(), 0.0
     for line in lines:
         for library in libraries:
             entry = entry_of(line, library.library_id)
-            started = time.perf_counter()
+            started = time.process_time()
             apply(library, entry)
-            apply_s += time.perf_counter() - started
+            apply_s += time.process_time() - started
     gc.collect()
     items = sum(len(library.items) for library in libraries)
     return apply_s / items, (rss_bytes() - before) / items, items
@@ -71,17 +71,17 @@ def main() -> None:
     options = parser.parse_args()
     print(describe("numpy", "pydantic"))
     lines = entries_of(options.items // 3)
-    print(f"policy {options.policy}; ms and KB an item")
+    print(f"policy {options.policy}; processor ms and KB an item")
     alone_s, alone_bytes, items = fold(lines, 1, options.policy)
     print(f"{1:>6} library of {items:,} items: {alone_s * 1e3:.2f} ms, {alone_bytes / 1e3:.1f} KB")
     many_s, many_bytes, items = fold(lines, options.tenants, options.policy)
     per = items // options.tenants
     print(f"{options.tenants:>6} libraries of {per:,} items: {many_s * 1e3:.2f} ms, {many_bytes / 1e3:.1f} KB")
     library = new_library(LibraryId("t0"), options.policy)
-    started = time.perf_counter()
+    started = time.process_time()
     for line in lines:
         apply(library, entry_of(line, library.library_id))
-    print(f"one comes back from its log in {time.perf_counter() - started:.2f} s")
+    print(f"one comes back from its log in {time.process_time() - started:.2f} s of the processor")
 
 
 if __name__ == "__main__":
