@@ -2,11 +2,11 @@
 
     python benchmarks/bench_fold.py [--frames 20000] [--people 200] [--places 400] [--step 5000] [--policy fixed]
 
-`p99` and `worst`: how long an entry waits for itself and the slice of background work behind the one before it.
 Each entry is a shot of one frame with a scene and two faces (512 dimensions). People and places come back with the
-noise of a real embedder (cosines of .94 to a centre), so that clusters grow. The rest is processor
-time: the fold is one thread. Beside it stands the least that any online clustering by centroids does: one float32 product of the item
-with all clusters.
+noise of a real embedder (cosines of .94 to a centre), so that clusters grow. `p99` and `worst`: how long an entry waits
+for itself and the slice of background work behind the one before it. All else is processor time: the fold is one
+thread. Beside it stands the least that any online clustering by centroids does: one float32 product of the item with
+all clusters.
 """
 
 import argparse
