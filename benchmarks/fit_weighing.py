@@ -83,7 +83,7 @@ def fit(taught: list[Lesson]) -> tuple[Values, Values, Values]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=Path, default=Path(os.environ.get("RUSHES_TEST_DATA", ".")) / "embeddings")
-    for sort, count in (("whole", 2200), ("natural", 400), ("small", 400), ("large", 30)):
+    for sort, count in (("whole", 700), ("natural", 350), ("small", 150), ("large", 10)):
         parser.add_argument(f"--{sort}", type=int, default=count)
     asked = parser.parse_args()
     sets = []
