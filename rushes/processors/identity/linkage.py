@@ -63,7 +63,7 @@ def agglomerate(
     value = mean[np.arange(count), best]
     alive = np.ones(count, np.bool_)
     merges: list[Merge] = []
-    yield 2 * count * count
+    yield 12 * count * count
     for _ in range(count - 1):
         one = int(value.argmax())
         height = float(value[one])
