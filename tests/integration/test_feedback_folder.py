@@ -25,11 +25,11 @@ from tests.run_rig import (
 
 @pytest.fixture(scope="module")
 def first_results(tmp_path_factory):
-    """Two places, twice each, in a film and photos."""
+    """Two places that look nothing like each other, twice each, in a film and photos."""
     place = tmp_path_factory.mktemp("feedback")
-    film(place / "in" / "film.mp4", [1, 2])
+    film(place / "in" / "film.mp4", [1, 10])
     photo(place / "in" / "one.png", 1)
-    photo(place / "in" / "two.png", 2)
+    photo(place / "in" / "two.png", 10)
     ended = rushes("run", place / "in", "--out", place / "out")
     assert ended.code == 0, ended.screen
     return place / "in", place / "out"
@@ -158,7 +158,7 @@ def test_a_killed_correction_is_carried_out_or_was_never_given(results):
     before = len(journal_ids(out))
     process = start("feedback", "move", "--item", one["item_id"], "--to", two["cluster_id"], "--out", out)
     interrupt_when(process, lambda: len(journal_ids(out)) > before, signal.SIGKILL)
-    assert len(journal_ids(out)) == before + 1
+    assert len(journal_ids(out)) in {before + 1, before + 2}  # the correction, and perhaps the last look behind it
     ended = rushes("run", folder, "--out", out, "--json")
     assert ended.code == 0, ended.screen
     assert json.loads(ended.out)["items"] == len(table(out))
