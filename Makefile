@@ -45,8 +45,8 @@ check: setup  ## Format, lint, types, layers, and drift of the contract document
 test: setup  ## Run the tests; what is missing here is named (ARGS="-k name", or a path, to choose)
 	@scripts/test.sh $(ARGS)
 
-bench: setup  ## Run the benchmarks that every number in the README comes from
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+bench: setup  ## Run every benchmark, quickly (ARGS="--full" as published: hours; ARGS="--only store" for one)
+	@$(BIN)/python benchmarks/run_all.py $(ARGS)
 
 contracts: setup  ## Write docs/contracts from the code
 	@$(BIN)/python -m rushes.streams.contracts

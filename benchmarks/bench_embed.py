@@ -148,6 +148,7 @@ class _Task:
     """A keyframe to read, and nothing else."""
 
     keyframe: Keyframe
+    clip: None = None
 
 
 def _again(model: Embedder, blobs: LocalBlobStore, batch: Sequence[Incoming[ShotSplit]], threads: int) -> Figures:
