@@ -27,6 +27,11 @@ Work = Generator[int, None, None]
 COPY: Final = 0.999
 """Likeness from which two pictures are copies, and count once where a threshold is chosen."""
 
+FEW_UNLIKE: Final = 8
+"""Items besides copies below which a library with copies has no level to choose from: of two or three that differ, one
+group would win at any likeness. What other libraries taught, or the cold threshold, holds until there are more.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -192,6 +197,9 @@ class Consolidator:
         apart = np.zeros((count, count), np.bool_) if sample.in_one_frame is None else sample.in_one_frame
         merges = yield from agglomerate(similarity, np.ones(count), apart)
         unlike = np.unique(cut(merges, count, COPY))
+        if len(unlike) < min(FEW_UNLIKE, count):
+            self.calibration, self._chosen_here = self._prior or COLD, False
+            return
         if len(unlike) < count:
             similarity, apart = similarity[np.ix_(unlike, unlike)], apart[np.ix_(unlike, unlike)]
             merges = yield from agglomerate(similarity, np.ones(len(unlike)), apart)
