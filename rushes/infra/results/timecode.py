@@ -28,7 +28,23 @@ class FrameCodes:
         start = facts.timecode if facts is not None else None
         self.drop = start is not None and start.drop_frame and self._rate is not None and self._nominal in _DROP_RATES
         text = first if first is not None else start.text if start is not None else None
+        self._stated = text is not None and _START.fullmatch(text.strip()) is not None
         self._first = _first_frame(text, self._nominal, drop=self.drop)
+
+    @property
+    def known(self) -> bool:
+        """Whether both a rate and a time code are known, so that frames of two films can be compared."""
+        return self._rate is not None and self._stated
+
+    def number(self, time_us: int) -> int:
+        """Count of frames since midnight at a time since the film's first frame, microseconds; codes wrap after a day.
+        Only where `known`.
+        """
+        assert self._rate is not None, "asked only where a rate is known"
+        day = self._nominal * 3600 * _DAY_HOURS
+        if self.drop:
+            day -= _dropped_before_midnight(self._nominal)
+        return (round(time_us * self._rate / 1_000_000) + self._first) % day
 
     def label(self, time_us: int) -> str:
         """The code of a time since the film's first frame, microseconds."""
@@ -70,6 +86,11 @@ def _format(frame: int, nominal: int, *, drop: bool) -> str:
     hours, minutes = divmod(minutes, 60)
     mark = ";" if drop else ":"
     return f"{hours % _DAY_HOURS:02d}:{minutes:02d}:{seconds:02d}{mark}{frames:02d}"
+
+
+def _dropped_before_midnight(nominal: int) -> int:
+    minutes = 60 * _DAY_HOURS
+    return _DROP_RATES[nominal] * (minutes - minutes // 10)
 
 
 def _dropped_before(frame: int, nominal: int) -> int:

@@ -8,6 +8,7 @@ from typing import Final
 
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.inventory import Inventory, SeenMedia
+from rushes.infra.results.continuations import with_continuations
 from rushes.infra.results.rows import ClusterResult, FileResult, ItemResult, Results
 from rushes.processors.clustering.items import Item, MediaState
 from rushes.processors.clustering.library import Library
@@ -91,7 +92,9 @@ def _placed(record: ClusterAssigned, place_of: Callable[[str | None], str | None
 
 
 def film_facts(blobs: BlobStore, library: Library | None) -> dict[str, MediaFacts]:
-    """What the containers say of the films in the library, as split noted it: frame rates for time codes."""
+    """What the containers say of the films in the library, as split noted it: frame rates for time codes; and which of
+    them go on in another file.
+    """
     if library is None:
         return {}
     films = {item.media_id: item.media_version for item in library.items.values() if _in_film(item)}
@@ -100,7 +103,7 @@ def film_facts(blobs: BlobStore, library: Library | None) -> dict[str, MediaFact
         facts = MediaFolder(blobs, library.library_id, media_id).facts(version)
         if facts is not None:
             found[str(media_id)] = facts
-    return found
+    return with_continuations(library.library_id, found)
 
 
 def _in_film(item: Item) -> bool:
