@@ -28,6 +28,9 @@ EMBED_BATCH: Final = 128
 """Messages: four times what goes through the models together, so that the wait for the next batch, in which nothing is
 read or embedded, costs little. Each is acknowledged by itself; a shot's entries are under 512 KB."""
 
+CLUSTER_BATCH: Final = 128
+"""Entries, of some three items each: a large library is read once for all of them, and the store is called once."""
+
 EMBED_IN_FLIGHT: Final = 32
 """Outcomes that may wait for their delivery while the models go on: a photo's is small, and a round trip to Kafka (5 to
 10 ms) for each would cost as much as the photo. The stage relies on nothing that is delivered: its effects are cache
@@ -118,6 +121,12 @@ def cluster_stage(
     )
 
 
+def cluster_role(settings: Settings, stage: ClusterStage) -> Role[Any]:
+    """The stage `cluster` on its topic, with enough entries in hand to compare their items together."""
+    runner = settings.runner.model_copy(update={"batch_max": max(settings.runner.batch_max, CLUSTER_BATCH)})
+    return Role(stage, (Channel.LIBRARY_LOG,), stage.accepts, runner=runner)
+
+
 def run_role(name: str, settings: Settings) -> NoReturn:
     """Run a role in this process until SIGTERM or a failure."""
     from rushes.infra.blobs.opening import open_blob_store
@@ -154,7 +163,7 @@ def run_role(name: str, settings: Settings) -> NoReturn:
                 cluster = cluster_stage(
                     settings, log(), open_store(settings), blobs, late_s=late_s, metrics=surroundings.metrics
                 )
-                return Role(cluster, (Channel.LIBRARY_LOG,), cluster.accepts)
+                return cluster_role(settings, cluster)
             case _:
                 raise ConfigurationError(f"expected a role (split, embed, feedback, cluster), found {name!r}")
 

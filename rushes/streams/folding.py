@@ -8,7 +8,7 @@ from rushes.processors.clustering.library import Library
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import Generation, LibraryId
 from rushes.streams.run.out_folder import OutFolder
-from rushes.streams.stages.ownership import fold_libraries
+from rushes.streams.stages.log_folding import fold_libraries
 
 
 def library_of_folder(out: Path, settings: Settings) -> Library:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from rushes.infra.library_log.port import LibraryLog
 from rushes.infra.store.port import ClusterRow, ItemRow, ItemStore
 from rushes.schemas.ids import Generation, LibraryId
-from rushes.streams.stages.ownership import all_rows, fold_libraries
+from rushes.streams.stages.log_folding import fold_libraries
+from rushes.streams.stages.ownership import all_rows
 
 
 @dataclass(frozen=True, slots=True)

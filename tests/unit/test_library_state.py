@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rushes.processors.clustering.calibrated_rules import CalibratedRules
 from rushes.processors.clustering.finding import anchored_frames
 from rushes.processors.clustering.fold import apply
+from rushes.processors.clustering.foresight import expect
 from rushes.processors.clustering.human import effective
 from rushes.processors.clustering.library import Library
 from rushes.schemas import ids
@@ -55,6 +56,26 @@ def test_a_replay_gives_the_same_records_and_counts_duplicates_once(policy, seed
         if rng.random() < 0.3:
             again.append(rng.choice(again))
     assert fingerprint(replayed(again, lib.library_id)) == fingerprint(lib.state)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), sizes=st.lists(st.integers(1, 12), min_size=1, max_size=5))
+def test_any_batches_of_the_log_give_the_same_state_and_the_same_records(policy, seed, sizes):
+    lib = random_library(seed, policy=policy)
+    state, left, said = Library(lib.library_id, GENERATION), [], []
+    for place, entry in enumerate(lib.entries):
+        if not left:
+            left = list(range(sizes[place % len(sizes)]))
+            expect(state, lib.entries[place : place + len(left)])
+        left.pop()
+        changes = apply(state, entry)
+        said.append((changes.items, changes.clusters, changes.statuses, changes.arrived, changes.revised))
+    alone = Library(lib.library_id, GENERATION)
+    for entry, told in zip(lib.entries, said, strict=True):
+        changes = apply(alone, entry)
+        assert told == (changes.items, changes.clusters, changes.statuses, changes.arrived, changes.revised)
+    assert fingerprint(state) == fingerprint(alone)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

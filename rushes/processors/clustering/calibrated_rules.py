@@ -15,7 +15,7 @@ from rushes.processors.clustering.items import Changes, Cluster, Item
 from rushes.processors.clustering.library import NEAREST, Library
 from rushes.processors.clustering.merge_proposals import MergeProposals
 from rushes.processors.clustering.numbering import Numbering
-from rushes.processors.clustering.scoring import Score
+from rushes.processors.clustering.scoring import Score, Vec16
 from rushes.processors.clustering.told import Told, moves_told, verdicts_told
 from rushes.processors.clustering.why import Why
 from rushes.processors.identity.arrival import Verdict
@@ -52,6 +52,9 @@ class CalibratedRules:
 
     def may_found(self, quality: float) -> bool:  # noqa: ARG002 - what is poor depends on the library
         return True
+
+    def expect(self, vectors: Vec16) -> None:
+        self.clusterer.expect(vectors)
 
     # -- told of changes of membership
 

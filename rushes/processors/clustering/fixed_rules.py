@@ -37,6 +37,9 @@ class FixedRules:
     def may_found(self, quality: float) -> bool:
         return quality >= self._fixed.poor_quality
 
+    def expect(self, vectors: Vec16) -> None:
+        """Each item is compared by itself."""
+
     def wait(self, item: Item) -> None:
         self.noise.put(item.item_id, item.vector64(), item.age)
 

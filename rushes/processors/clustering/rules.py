@@ -7,7 +7,7 @@ what it is scored by, and what is looked at again later. They are told of every 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from rushes.processors.clustering.scoring import Score
+from rushes.processors.clustering.scoring import Score, Vec16
 from rushes.schemas.decisions import Decision, MergeProposal
 from rushes.schemas.ids import ClusterId
 
@@ -26,6 +26,10 @@ class Rules(Protocol):
 
     def may_found(self, quality: float) -> bool:
         """Whether an item of this quality may be the first of a cluster."""
+        ...
+
+    def expect(self, vectors: Vec16) -> None:
+        """Items of these vectors, (n, d), arrive next, and may be compared together; none ends it. Decides nothing."""
         ...
 
     # -- told of every change of membership

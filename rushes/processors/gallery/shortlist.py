@@ -123,13 +123,21 @@ class Probes:
         self._gallery = gallery
         self._probes = probes
         self._wanted = wanted
-        self._but = but
+        self._but = list(but)
         self._audited = audited
         self._waiting = np.ones(len(probes), np.bool_)
         self._look()
 
-    def near(self, number: int) -> NDArray[np.int64]:
-        """Keys of all rows looked at whose true product may be `at_least` or among the `top` best; rising."""
+    def near(self, number: int, but: Collection[int] | None = None) -> NDArray[np.int64]:
+        """Keys of all rows looked at whose true product may be `at_least` or among the `top` best; rising. `but`:
+        rows that it is not compared with, where they were not known when the probes were looked at.
+        """
+        if but is not None:
+            self._but[number] = but
+            if self._epoch == self._gallery.epoch and any(key in self._gallery.lists for key in but):
+                self._waiting[number] = False
+                alone = self._probes[number][None]
+                return Probes(self._gallery, alone, self._wanted, [but], audited=self._audited).near(0)
         if self._epoch != self._gallery.epoch:
             self._look()
         self._waiting[number] = False

@@ -1,4 +1,4 @@
-"""Who is who of one kind in one space: a partition, its calibration and its background work, behind five calls."""
+"""Who is who of one kind in one space: a partition, its calibration and its background work, behind a few calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +33,12 @@ class Clusterer:
     @property
     def calibration(self) -> Calibration:
         return self.consolidator.calibration
+
+    def expect(self, vectors: NDArray[np.float16]) -> None:
+        """These vectors, (n, d), are observed next, and may be compared together; none ends it. Decisions are the
+        same, whatever was expected: only what they cost is not.
+        """
+        self.partition.expect(vectors)
 
     def observe(self, frame: Sequence[Observation]) -> list[Verdict]:
         """Take in all items of one kind in one frame and decide them at once. The items' integers count up from 0 in

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.gallery.shortlist import Probes, Shortlist
-from rushes.processors.identity.grid import EXACT, STEPS, Vec64, linkage
+from rushes.processors.identity.foresight import Foresight
+from rushes.processors.identity.grid import EXACT, STEPS, Grid, Vec64, linkage
 
 FIRST_ROWS: Final = 4
 """Most libraries are small, and a worker holds a thousand of them."""
@@ -39,6 +40,7 @@ class Gallery:
         self._weights = np.zeros(FIRST_ROWS, np.float64)
         self._row: dict[int, int] = {}
         self._free: list[int] = []
+        self._foresight: Foresight | None = None
 
     def __len__(self) -> int:
         return len(self._row)
@@ -110,7 +112,17 @@ class Gallery:
         All of them up to 8,192 rows. Of more, the best is among them with probability .9993 or more, if probes are
         like the last 4,096 `arriving` ones, and beside it what is near it.
         """
+        if arriving and self._foresight is not None:
+            near = self._foresight.near(probe, weight, at_least, top, but)
+            if near is not None:
+                return self.decide(near, probe, weight, at_least, top)
         return self.scores_many(probe[None], [weight], at_least, top, [but], arriving=arriving).of(0)
+
+    def expect(self, vectors: Sequence[Grid]) -> None:
+        """These arrive next, and are looked at together when the first is asked for. Changes no score, only what it
+        costs; none ends it.
+        """
+        self._foresight = Foresight(self._near, vectors) if len(vectors) > 1 else None
 
     def scores_many(
         self,

@@ -21,6 +21,9 @@ HALF_ULP: Final = 2.0**-24
 EXACT: Final = 2.0**17
 """Bound on the product of two weights, for which the float64 product of their sums is exact in any order."""
 
+LONG: Final = 25.0
+"""Squared length up to which the squares of float16 components, multiples of 2**-48, add up exactly in float64."""
+
 Grid = NDArray[np.int16]
 Vec64 = NDArray[np.float64]
 
@@ -28,10 +31,22 @@ Vec64 = NDArray[np.float64]
 def to_grid(vector: NDArray[np.floating]) -> Grid:
     """A (d,) vector, normalised and rounded to the grid: (d,) int16 in steps; zeros where it has no direction."""
     wide = np.asarray(vector, np.float64)
-    norm = math.sqrt(math.fsum((wide * wide).tolist()))
-    if norm <= 0.0 or not math.isfinite(norm):
+    norm2 = float(wide @ wide)
+    if vector.dtype != np.float16 or not norm2 <= LONG:
+        norm2 = math.fsum((wide * wide).tolist())
+    if norm2 <= 0.0 or not math.isfinite(norm2):
         return np.zeros(len(wide), np.int16)
-    return np.rint(wide / norm * STEPS).astype(np.int16)
+    return np.rint(wide / math.sqrt(norm2) * STEPS).astype(np.int16)
+
+
+def to_grids(vectors: NDArray[np.float16]) -> Grid:
+    """`to_grid` of each row, (n, d): (n, d)."""
+    wide = vectors.astype(np.float64)
+    norm2 = np.einsum("nd,nd->n", wide, wide)
+    if not ((norm2 > 0.0) & (norm2 <= LONG)).all():
+        return np.stack([to_grid(vector) for vector in vectors])
+    grids: Grid = np.rint(wide / np.sqrt(norm2)[:, None] * STEPS).astype(np.int16)
+    return grids
 
 
 def linkage(one: Vec64, other: Vec64, weight_one: float, weight_other: float) -> float:

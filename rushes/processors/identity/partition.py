@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rushes.processors.identity.facts import Contradiction, Facts
 from rushes.processors.identity.gallery import Gallery, Scored
-from rushes.processors.identity.grid import Grid, Vec64, to_grid
+from rushes.processors.identity.grid import Grid, Vec64, to_grid, to_grids
 from rushes.processors.identity.quality import QualityScale
 
 GOOD_WEIGHT: Final = 1.0
@@ -242,6 +242,12 @@ class Partition:
     ) -> list[Scored]:
         """Waiting items that may found, likewise."""
         return self.noise.scores(vector, weight, at_least, top, but, arriving=arriving)
+
+    def expect(self, vectors: NDArray[np.float16]) -> None:
+        """Items of these vectors, (n, d), arrive next: see `Gallery.expect`. None of them ends it."""
+        grids = list(to_grids(vectors)) if len(vectors) else []
+        self.clusters.expect(grids)
+        self.noise.expect(grids)
 
     def unit_sum(self, items: Sequence[int]) -> tuple[Vec64, float]:
         """Weighted sum in grid steps, and its weight."""

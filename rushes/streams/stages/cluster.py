@@ -101,8 +101,9 @@ class ClusterStage(NoHooks):
         for incoming in batch:
             first_offsets.setdefault(LibraryId(incoming.event.library_id), incoming.record.offset)
         self._untold.arrived(first_offsets)
-        for incoming in batch:
-            self._apply(incoming)
+        with self._owner.expecting([incoming.event for incoming in batch]):
+            for incoming in batch:
+                self._apply(incoming)
         for library_id, changes in self._takeovers.over().items():
             self._owner.unverified[library_id] = None
             self._untold.again(library_id, changes)

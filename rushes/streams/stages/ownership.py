@@ -5,6 +5,8 @@ log behind it is read silently, with a reader of its own, and the store is verif
 can't be applied is skipped, and says so in the log, so that a replay skips it too.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +17,7 @@ from rushes.infra.library_log.port import LibraryLog
 from rushes.infra.store.port import ClusterRow, ItemRow, Space
 from rushes.processors.clustering.arrivals import SKIPPED
 from rushes.processors.clustering.fold import apply
+from rushes.processors.clustering.foresight import expect
 from rushes.processors.clustering.items import Changes
 from rushes.processors.clustering.library import Library
 from rushes.schemas.decisions import ClusterAssigned, ClusterChanged
@@ -22,6 +25,7 @@ from rushes.schemas.errors import PermanentError
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import ClusterId, Generation, ItemId, LibraryId, entry_id
 from rushes.schemas.log import EntrySkipped, LogEntry
+from rushes.streams.stages.log_folding import applied_here, by_library, fold_libraries
 
 _log = structlog.get_logger(__name__)
 
@@ -125,6 +129,21 @@ class Owner:
             held.next_offset = until
         return missed
 
+    @contextmanager
+    def expecting(self, entries: Sequence[LogEntry]) -> Iterator[None]:
+        """Meanwhile these are applied: their items are compared together with what is held now."""
+        own = by_library(entries)
+        held = {library_id: self.library(library_id) for library_id in own}
+        for library_id, library in held.items():
+            if library is not None:
+                expect(library, own[library_id])
+        try:
+            yield
+        finally:
+            for library in held.values():
+                if library is not None:
+                    expect(library, ())
+
     def apply(self, partition: int, offset: int, entry: LogEntry) -> Changes:
         """Apply one entry at its place. Raises EntryFailed where that is impossible, having skipped it for ever, and
         DependencyUnavailable where that can't be written down; then the next call folds the partition anew.
@@ -138,7 +157,7 @@ class Owner:
             library = held.libraries[library_id] = Library(library_id, self._generation)
         failure: Exception | None = None
         before: Library | None = None
-        if isinstance(entry, EntrySkipped) and _applied_here(library, entry):
+        if isinstance(entry, EntrySkipped) and applied_here(library, entry):
             _log.warning("applied_entry_is_skipped", library_id=library_id, entry_id=entry.skipped_entry_id)
             before = library
             library = self._without(partition, offset, library, entry.skipped_entry_id)
@@ -185,57 +204,6 @@ class Owner:
         self, partition: int, until: int, only: set[LibraryId] | None, skipped: dict[LibraryId, set[str]]
     ) -> dict[LibraryId, Library]:
         return fold_libraries(self._log, self._generation, partition, until, only=only, skipped=skipped)
-
-
-def fold_libraries(
-    log: LibraryLog,
-    generation: Generation,
-    partition: int,
-    until: int | None,
-    *,
-    only: set[LibraryId] | None,
-    skipped: dict[LibraryId, set[str]] | None = None,
-) -> dict[LibraryId, Library]:
-    """Fold the libraries of a partition (`only` these) from the beginning to offset `until`, or to the end.
-
-    Libraries in which an entry turns out to be skipped are folded again without it. Raises DependencyUnavailable.
-    """
-    skipped = skipped if skipped is not None else {}
-    libraries: dict[LibraryId, Library] = {}
-    again: set[LibraryId] = set()
-    for record in log.read(partition, 0, until):
-        entry = record.entry
-        if entry is None or (only is not None and entry.library_id not in only):
-            continue
-        library_id = LibraryId(entry.library_id)
-        library = libraries.get(library_id)
-        if library is None:
-            library = libraries[library_id] = Library(library_id, generation)
-            library.skipped.update(dict.fromkeys(skipped.get(library_id, set())))
-        if isinstance(entry, EntrySkipped) and _applied_here(library, entry):
-            skipped.setdefault(library_id, set()).add(entry.skipped_entry_id)
-            again.add(library_id)
-        if library_id in again:
-            continue
-        try:
-            apply(library, entry)
-        except MemoryError:
-            raise
-        except Exception:
-            if entry.entry_id in library.skipped:
-                raise  # what is only counted can't fail; going on would fold for ever
-            # As when it came: the entry is passed over, and everything else of the library stands.
-            _log.warning("entry_skipped_in_replay", library_id=library_id, entry_id=entry.entry_id)
-            skipped.setdefault(library_id, set()).add(entry.entry_id)
-            again.add(library_id)
-    if again:
-        libraries.update(fold_libraries(log, generation, partition, until, only=again, skipped=skipped))
-    return libraries
-
-
-def _applied_here(library: Library, said: EntrySkipped) -> bool:
-    """Whether an entry that another owner could not apply was applied in this state."""
-    return said.skipped_entry_id in library.applied and said.skipped_entry_id not in library.skipped
 
 
 def _differences(before: Library, after: Library) -> Changes:
