@@ -1,7 +1,5 @@
 """The labelled sets: every reference beside the product."""
 
-import importlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Final
 import matplotlib as mpl
 import numpy as np
 from identity_suite import engine, labelled_sets
+from sklearn.cluster import HDBSCAN
 
 from rushes.processors.evaluation.material import Ints, Material
 from rushes.processors.evaluation.references import similarities, singletons_f1
@@ -32,11 +31,7 @@ class Line:
 def measured(policy: str, orders: int) -> list[Line]:
     """All references and the policy, on all sets."""
     lines = []
-    names = [*RULES, policy]
-    if importlib.util.find_spec("sklearn") is None:
-        print("HDBSCAN is not measured: scikit-learn is not installed here (pip install scikit-learn to see it)")
-    else:
-        names.insert(len(RULES), "hdbscan")
+    names = [*RULES, "hdbscan", policy]
     for labelled in labelled_sets():
         material = Material(labelled.vectors, labelled.labels)
         for name in dict.fromkeys(names):
@@ -48,10 +43,9 @@ def measured(policy: str, orders: int) -> list[Line]:
 
 def hdbscan(material: Material, _order: Sequence[Ints]) -> Clustered:
     """scikit-learn's, on cosine distances; two make a cluster, what is noise stays alone."""
-    cluster = importlib.import_module("sklearn.cluster")
     distances = np.clip(1 - similarities(material.vectors), 0, 2)
     np.fill_diagonal(distances, 0)
-    found = cluster.HDBSCAN(min_cluster_size=2, metric="precomputed", copy=True).fit_predict(distances)
+    found = HDBSCAN(min_cluster_size=2, metric="precomputed", copy=True).fit_predict(distances)
     return Clustered(found.astype(np.int64), found.astype(np.int64), 0)
 
 

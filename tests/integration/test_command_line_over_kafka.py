@@ -1,87 +1,18 @@
 """A producer, a corrector and ops at the command line, with workers of every role on real engines."""
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import skimage.data
 from PIL import Image
-from redis import Redis
 
-from rushes.infra.cache.redis import KEY_PREFIX
-from rushes.schemas.ids import LibraryId, MediaId, media_folder
-from tests.faults.supervised import Supervisor
+from tests.integration.running_system import ROLES, System
 from tests.waiting import eventually
 
-ROLES = ("split", "embed", "feedback", "cluster")
 LIBRARY = "wedding"
-
-
-class System:
-    """Workers under names of their own, and the command line beside them."""
-
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self.environment = environment
-        self.media = folder / "media"
-        self.media.mkdir()
-        self.supervisor = Supervisor(environment, folder)
-
-    def rushes(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "rushes.streams.cli", *arguments],
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def lines(self, *arguments: str) -> list[dict]:
-        done = self.rushes(*arguments)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    def keyframe_sha256(self, media_id: str) -> str:
-        """Of the one keyframe of a photo."""
-        blobs = Path(self.environment["RUSHES_BLOBS__ROOT"])
-        (picture,) = (blobs / media_folder(LibraryId(LIBRARY), MediaId(media_id))).glob("v*/frames/*.jpg")
-        return hashlib.sha256(picture.read_bytes()).hexdigest()
-
-    def cached(self, sha256: str) -> list[bytes]:
-        """Keys of the embedding cache in which this keyframe is."""
-        with Redis.from_url(self.environment["RUSHES_REDIS__URL"]) as redis:
-            return list(redis.scan_iter(match=f"{KEY_PREFIX}*{sha256}*", count=1_000))
-
-    def states(self) -> dict[str, str]:
-        return {row["media_id"]: row["state"] for row in self.lines("status", "-l", LIBRARY, "--json")}
-
-
-@pytest.fixture
-def system(kafka_bootstrap: str, milvus_server_uri: str, redis_url: str, tmp_path: Path) -> Iterator[System]:
-    name = f"t{uuid.uuid4().hex[:8]}"
-    environment = {
-        "RUSHES_KAFKA__BOOTSTRAP": kafka_bootstrap,
-        "RUSHES_KAFKA__TOPIC_PREFIX": f"{name}-",
-        "RUSHES_KAFKA__GROUP_PREFIX": name,
-        "RUSHES_KAFKA__PARTITIONS": "3",
-        "RUSHES_KAFKA__REPLICATION": "1",
-        "RUSHES_KAFKA__MIN_INSYNC_REPLICAS": "1",
-        "RUSHES_KAFKA__SESSION_TIMEOUT_S": "6",
-        "RUSHES_MILVUS__URI": milvus_server_uri,
-        "RUSHES_MILVUS__PREFIX": name,
-        "RUSHES_REDIS__URL": redis_url,
-        "RUSHES_BLOBS__ROOT": str(tmp_path / "blobs"),
-        "RUSHES_SOURCES__ROOTS": json.dumps([str(tmp_path / "media")]),
-    }
-    made = System(environment, tmp_path)
-    yield made
-    made.supervisor.close()
 
 
 def test_from_an_upload_to_a_correction_to_a_deletion(system: System, tmp_path: Path) -> None:
@@ -107,7 +38,7 @@ def test_from_an_upload_to_a_correction_to_a_deletion(system: System, tmp_path: 
         ids["notes.mp4"]: "failed",
         ids["outside.jpg"]: "failed",
     }
-    eventually(lambda: system.states() == expected, within_s=120)
+    eventually(lambda: system.states(LIBRARY) == expected, within_s=120)
     codes = {row["media_id"]: row["code"] for row in system.lines("letters", "-l", LIBRARY, "--json")}
     assert codes == {ids["notes.mp4"]: "unsupported-media", ids["outside.jpg"]: "forbidden-uri"}
     assert "unsupported-media" in system.rushes("letters").stdout
@@ -126,10 +57,10 @@ def test_from_an_upload_to_a_correction_to_a_deletion(system: System, tmp_path: 
         within_s=60,
     )
 
-    erased, kept = system.keyframe_sha256(ids["café.jpg"]), system.keyframe_sha256(ids["rocket.png"])
+    erased, kept = system.keyframe_sha256(LIBRARY, ids["café.jpg"]), system.keyframe_sha256(LIBRARY, ids["rocket.png"])
     assert len(system.cached(erased)) == 1
     assert system.rushes("delete", ids["café.jpg"], "-l", LIBRARY).returncode == 0
-    eventually(lambda: system.states()[ids["café.jpg"]] == "removed", within_s=60)
+    eventually(lambda: system.states(LIBRARY)[ids["café.jpg"]] == "removed", within_s=60)
     eventually(lambda: system.cached(erased) == [], within_s=60)
     assert len(system.cached(kept)) == 1
     pictures = list((tmp_path / "blobs").rglob("*.jpg"))

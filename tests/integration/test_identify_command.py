@@ -51,3 +51,17 @@ def test_what_can_not_be_told_says_what_to_do(results, tmp_path):
         assert ended.code == code, ended.screen
         assert word in ended.screen
         assert "Traceback" not in ended.screen
+
+
+def test_all_that_is_in_a_file_is_explained_by_its_path(results):
+    ended = rushes("explain", "--media", results / "in" / "film.mp4", "--out", results / "out", "--json")
+    assert ended.code == 0, ended.screen
+    records = [json.loads(line)["record"] for line in ended.out.splitlines()]
+    assert [one["kind"] for one in records] == ["scene", "scene"]
+    assert records[0]["time_us"] < records[1]["time_us"]
+    in_words = rushes("explain", "--media", results / "in" / "one.png", "--out", results / "out")
+    assert "one.png" in in_words.out
+    for arguments in (("--media", "no-such.png"), (), ("abc", "--media", "one.png")):
+        refused = rushes("explain", *arguments, "--out", results / "out")
+        assert refused.code == 2
+        assert "Traceback" not in refused.screen

@@ -2,13 +2,14 @@
 
 import getpass
 import os
-import re
 import shlex
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from rushes.streams.cli.naming import media_id_of
 
 if TYPE_CHECKING:
     from rushes.infra.settings import Settings
@@ -112,7 +113,7 @@ def _refs(
         ) from error
     if media is not None:
         place = {
-            "media_id": _media_id(media, out),
+            "media_id": media_id_of(media, out),
             "kind": kind,
             "time_us": None if time is None else round(time * 1_000_000),
             "box": None if box is None else _corners(box),
@@ -135,25 +136,6 @@ def _corners(box: str) -> tuple[float, ...]:
     if len(corners) != 4:
         raise typer.BadParameter(f"expected x0,y0,x1,y1 in 0..1, found {box!r}", param_hint="--box")
     return corners
-
-
-def _media_id(media: str, out: Path | None) -> str:
-    if out is None:
-        return media
-    from rushes.streams.run.out_folder import OutFolder
-
-    folder = OutFolder(out)
-    known = folder.known_files()
-    for path in (media, str(Path(media).absolute()), str(Path(folder.source or "") / media)):
-        seen = known.get(path)
-        if seen is not None and seen.sha256 is not None:
-            return seen.sha256
-    if re.fullmatch("[0-9a-f]{64}", media) is None and folder.exists():
-        raise typer.BadParameter(
-            f"expected a media id or the path of a file that was sorted into {out}, found {media!r}",
-            param_hint="--media",
-        )
-    return media
 
 
 def _give(change: "FeedbackAction", out: Path | None, library: str | None, actor: str | None) -> None:
