@@ -99,7 +99,9 @@ class CalibratedRules:
         return at
 
     def observation(self, item: Item) -> Observation:
-        """What the identity logic is told of an item. A frame has one scene, so its frame tells nothing of a scene."""
+        """What the identity logic is told of an item. A frame has one scene, so its frame tells nothing of a scene; a
+        shot shows several faces, so it tells nothing of these.
+        """
         met = self.numbers.met
         frame = met("frame", item.item_id if item.kind == "scene" else item.frame_id)
         assert frame is not None, "every item is in a frame"
@@ -109,7 +111,7 @@ class CalibratedRules:
             quality=item.quality,
             may_found=item.may_found,
             tracklet=met("tracklet", item.tracklet.tracklet_id if item.tracklet else None),
-            shot=met("shot", item.shot_id),
+            shot=met("shot", item.shot_id if item.kind == "scene" else None),
             media=met("media", item.media_id),
         )
 

@@ -76,7 +76,7 @@ def observation(material: Material, item: int, number: int) -> Observation:
         frame=2 * number + 1 if frame is None else 2 * frame,
         quality=1.0 if material.quality is None else float(material.quality[item]),
         tracklet=known(material.tracklets),
-        shot=known(material.shots),
+        shot=known(material.shots) if material.fills_frames else None,
         media=known(material.media),
     )
 

@@ -41,6 +41,14 @@ class Material:
         """Vectors and labels only."""
         return Material(self.vectors, self.labels)
 
+    @property
+    def fills_frames(self) -> bool:
+        """Whether a shot mostly shows one of this kind, as with scenes: no item has a frame mate or a tracklet."""
+        if self.tracklets is not None:
+            return False
+        known = np.zeros(0, np.int64) if self.frames is None else self.frames[self.frames >= 0]
+        return len(np.unique(known)) == len(known)
+
     def units(self) -> list[Ints]:
         """What arrives at once: the items of a frame; where tracklets are known, those of a shot, frame by frame."""
         apart = -1 - np.arange(len(self))

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from rushes.processors.evaluation import footage, layouts
+from rushes.processors.evaluation import footage, layouts, takes
 from rushes.processors.evaluation.embedders import Distorted, Embedder, LabelledSet, Mixed, Synthetic
 from rushes.processors.evaluation.layouts import Layout
 from rushes.processors.evaluation.material import Material
@@ -48,6 +48,9 @@ INFORMED: Final[dict[str, Layout]] = {
     "same-frame": footage.same_frame,
     "tracklets": footage.tracklets,
     "all-facts": footage.all_facts,
+    "shots-of-one": takes.one_place,
+    "shots-of-each": takes.each_its_own,
+    "shots-of-places": takes.places,
 }
 """Families where more is known than the vectors."""
 

@@ -16,10 +16,11 @@ from typing import Final
 import numpy as np
 
 from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate, combined
-from rushes.processors.identity.linkage import agglomerate, cut, products
-from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, rows
+from rushes.processors.identity.linkage import Matrix, agglomerate, cut, products
+from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, merged, rows
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle_late
+from rushes.processors.identity.shots import look_at_shots
 from rushes.processors.identity.words import words
 
 Work = Generator[int, None, None]
@@ -191,21 +192,26 @@ class Consolidator:
         count = len(sample.groups)
         if count < 3:
             return
-        gram = yield from products(sample.sums, sample.weights)
-        similarity = gram / np.multiply.outer(sample.weights, sample.weights)
-        np.fill_diagonal(similarity, 1.0)
+        similarity = yield from _similarity(sample)
+        prior = self._prior
+        shots = yield from look_at_shots(partition, sample.groups, similarity)
+        if shots is not None:
+            prior = shots.threshold if prior is None else combined(prior, shots.threshold)
+            sample = merged(sample, shots.group)
+            count = len(sample.groups)
+            similarity = yield from _similarity(sample)
         apart = np.zeros((count, count), np.bool_) if sample.in_one_frame is None else sample.in_one_frame
         merges = yield from agglomerate(similarity, np.ones(count), apart)
         unlike = np.unique(cut(merges, count, COPY))
         if len(unlike) < min(FEW_UNLIKE, count):
-            self.calibration, self._chosen_here = self._prior or COLD, False
+            self.calibration, self._chosen_here = prior or COLD, shots is not None
             return
         if len(unlike) < count:
             similarity, apart = similarity[np.ix_(unlike, unlike)], apart[np.ix_(unlike, unlike)]
             merges = yield from agglomerate(similarity, np.ones(len(unlike)), apart)
         put_together, kept_apart = words(partition)
         yield UNIT_COST * (len(put_together) + len(kept_apart))
-        evidence = Evidence(similarity[np.triu(apart, 1)], put_together, kept_apart, self._prior)
+        evidence = Evidence(similarity[np.triu(apart, 1)], put_together, kept_apart, prior)
         self.calibration = yield from calibrate(similarity, merges, evidence)
         self._chosen_here = True
 
@@ -272,6 +278,14 @@ class Consolidator:
             if len(chosen) >= schedule.sample:
                 break
         return sorted(chosen)[: schedule.sample]
+
+
+def _similarity(sample: Rows) -> Generator[int, None, Matrix]:
+    """(n, n) average linkage of rows, ones on the diagonal."""
+    gram = yield from products(sample.sums, sample.weights)
+    similarity: Matrix = gram / np.multiply.outer(sample.weights, sample.weights)
+    np.fill_diagonal(similarity, 1.0)
+    return similarity
 
 
 def _good_units(partition: Partition, items: list[int]) -> list[Unit]:

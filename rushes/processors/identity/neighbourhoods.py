@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rushes.processors.identity.grid import Vec64, linkage
 from rushes.processors.identity.linkage import Flags, Matrix
@@ -78,6 +79,27 @@ def rows(partition: Partition, units: Sequence[Unit]) -> Rows:
             weights[row] += weight
     seen = _in_one_frame(partition, groups, row_of)
     return Rows(groups, sums, weights, _apart(partition, groups, row_of, by_pin, seen), seen if seen.any() else None)
+
+
+def merged(sample: Rows, group: NDArray[np.int64]) -> Rows:
+    """The rows added up: `group`, (n,), names the row that each is part of."""
+    kept, place = np.unique(group, return_inverse=True)
+    groups: list[list[Unit]] = [[] for _ in kept]
+    for row, at in enumerate(place.tolist()):
+        groups[at] += sample.groups[row]
+    sums, weights = np.zeros((len(kept), sample.sums.shape[1])), np.zeros(len(kept))
+    np.add.at(sums, place, sample.sums)
+    np.add.at(weights, place, sample.weights)
+    return Rows(groups, sums, weights, _ored(sample.apart, place), _ored(sample.in_one_frame, place))
+
+
+def _ored(flags: Flags | None, place: NDArray[np.intp]) -> Flags | None:
+    if flags is None:
+        return None
+    found = np.zeros((place.max() + 1,) * 2, np.bool_)
+    one, other = np.nonzero(flags)
+    found[place[one], place[other]] = True
+    return found
 
 
 def _in_one_frame(partition: Partition, groups: Sequence[Sequence[Unit]], row_of: dict[int, int]) -> Flags:

@@ -33,6 +33,7 @@ class Observation:
     """False where the frame is flagged or the detection poor by another measure."""
     tracklet: int | None = None
     shot: int | None = None
+    """Of a kind that fills its frame: the items of a shot mostly show one thing. None for all other kinds."""
     media: int | None = None
     scene: int | None = None
 
