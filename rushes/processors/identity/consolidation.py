@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate, combined
-from rushes.processors.identity.linkage import Matrix, agglomerate, cut, products
+from rushes.processors.identity.linkage import Matrix, agglomerate, averages, cut, products
 from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, merged, rows
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle_late
 from rushes.processors.identity.shots import look_at_shots
+from rushes.processors.identity.slices import STEP_COST, spans
 from rushes.processors.identity.words import words
 
 Work = Generator[int, None, None]
@@ -162,7 +164,7 @@ class Consolidator:
         gram = yield from products(facts.sums, facts.weights)
         merges = yield from agglomerate(gram, facts.weights, facts.apart)
         if not self._fixed:
-            yield from self._calibrate(units)
+            yield from self._calibrate(facts, gram)
         threshold = self.calibration.join
         grouping = cut(merges, len(facts.groups), threshold)
         yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
@@ -182,24 +184,23 @@ class Consolidator:
             settle_late(partition, unit, self.calibration)
             yield UNIT_COST
 
-    def _calibrate(self, units: list[Unit]) -> Generator[int, None, None]:
+    def _calibrate(self, sample: Rows, gram: Matrix) -> Generator[int, None, None]:
         """Choose the threshold anew on these units, each counted once: a tracklet's items are all but copies of one
-        another, and would tell that copies are what is one.
+        another, and would tell that copies are what is one. gram: (n, n) products of their sums.
         """
         partition = self.partition
         self._calibrated_at = len(partition)
-        sample = rows(partition, units)
         count = len(sample.groups)
         if count < 3:
             return
-        similarity = yield from _similarity(sample)
+        similarity = yield from averages(gram, sample.weights)
         prior = self._prior
         shots = yield from look_at_shots(partition, sample.groups, similarity)
         if shots is not None:
             prior = shots.threshold if prior is None else combined(prior, shots.threshold)
             sample = merged(sample, shots.group)
             count = len(sample.groups)
-            similarity = yield from _similarity(sample)
+            similarity = yield from averages((yield from products(sample.sums, sample.weights)), sample.weights)
         apart = np.zeros((count, count), np.bool_) if sample.in_one_frame is None else sample.in_one_frame
         merges = yield from agglomerate(similarity, np.ones(count), apart)
         unlike = np.unique(cut(merges, count, COPY))
@@ -207,11 +208,13 @@ class Consolidator:
             self.calibration, self._chosen_here = prior or COLD, shots is not None
             return
         if len(unlike) < count:
-            similarity, apart = similarity[np.ix_(unlike, unlike)], apart[np.ix_(unlike, unlike)]
+            similarity = yield from _part(similarity, unlike)
+            apart = apart[np.ix_(unlike, unlike)]
             merges = yield from agglomerate(similarity, np.ones(len(unlike)), apart)
         put_together, kept_apart = words(partition)
         yield UNIT_COST * (len(put_together) + len(kept_apart))
-        evidence = Evidence(similarity[np.triu(apart, 1)], put_together, kept_apart, prior)
+        different = similarity[np.triu(apart, 1)] if apart.any() else np.zeros(0)
+        evidence = Evidence(different, put_together, kept_apart, prior)
         self.calibration = yield from calibrate(similarity, merges, evidence)
         self._chosen_here = True
 
@@ -220,7 +223,9 @@ class Consolidator:
         if len(partition) >= self._calibrated_at * (1 + schedule.recalibrate):
             before = self.calibration.join
             if not self._fixed:
-                yield from self._calibrate(_good_units(partition, self._sample()))
+                sample = rows(partition, _good_units(partition, self._sample()))
+                gram = yield from products(sample.sums, sample.weights)
+                yield from self._calibrate(sample, gram)
             partition.reweigh()
             if abs(self.calibration.join - before) > 0.01:
                 self._touched = dict.fromkeys(partition.items())
@@ -280,14 +285,6 @@ class Consolidator:
         return sorted(chosen)[: schedule.sample]
 
 
-def _similarity(sample: Rows) -> Generator[int, None, Matrix]:
-    """(n, n) average linkage of rows, ones on the diagonal."""
-    gram = yield from products(sample.sums, sample.weights)
-    similarity: Matrix = gram / np.multiply.outer(sample.weights, sample.weights)
-    np.fill_diagonal(similarity, 1.0)
-    return similarity
-
-
 def _good_units(partition: Partition, items: list[int]) -> list[Unit]:
     """Units with a good item in them, each once, in order."""
     seen: set[int] = set()
@@ -302,7 +299,16 @@ def _good_units(partition: Partition, items: list[int]) -> list[Unit]:
     return units
 
 
-def _collect(facts: Rows, grouping: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> list[list[Unit]]:
+def _part(similarity: Matrix, chosen: NDArray[np.int64]) -> Generator[int, None, Matrix]:
+    """Rows and columns of these places."""
+    found = np.empty((len(chosen), len(chosen)))
+    for span in spans(len(chosen), 4 * len(chosen)):
+        found[span] = similarity[chosen[span]].take(chosen, axis=1)
+        yield STEP_COST + 4 * len(chosen) * (span.stop - span.start)
+    return found
+
+
+def _collect(facts: Rows, grouping: NDArray[np.int64]) -> list[list[Unit]]:
     """Units of each group, in order of the groups' lowest rows."""
     collected: dict[int, list[Unit]] = {}
     for row, group in enumerate(grouping.tolist()):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from rushes.processors.identity.linkage import Merge
+from rushes.processors.identity.slices import STEP_COST, median, spans
 
 Matrix = NDArray[np.float64]
 Values = NDArray[np.float64]
@@ -24,10 +25,12 @@ MOST_LEVELS: Final = 60
 SCORE_BINS: Final = 2000
 """Of scores -1..1."""
 
-LEVEL_COST: Final = 40
-"""Elements touched of a look at a level, for each item and group."""
+SAMPLE_COST: Final = 4_000_000
+"""Operations of drawing the pairs and of the mixture that is fitted to them, whatever the sample."""
 
 MOST_PAIRS: Final = 60_000
+"""Of items, drawn from more; and of those known to differ."""
+
 FEW_FACTS: Final = 30
 """Pairs known to differ below which their distribution is not looked at."""
 
@@ -123,17 +126,15 @@ def levels(similarity: Matrix, merges: Sequence[Merge], different: Values) -> Ge
     low = np.maximum(np.concatenate([heights, [last]]), -1.0)
     chosen = _chosen(high - low, heights)
     sample = _Sample(similarity, different)
-    forest = _Forest(similarity)
-    yield 20 * count * count
+    yield SAMPLE_COST
+    forest = yield from _Forest.of(similarity)
     found = []
     for place in range(len(heights) + 1):
         if place:
             forest.merge(merges[place - 1])
-        yield 6 * count
+        yield STEP_COST + 6 * count
         if place in chosen:
-            level = _Level(forest, sample, float(high[place]), float(low[place]))
-            found.append(level.said())
-            yield LEVEL_COST * count * level.groups + 10 * len(sample.scores)
+            found.append((yield from _Level(forest, sample, float(high[place]), float(low[place])).look()))
     return found
 
 
@@ -170,16 +171,32 @@ def _chosen(gaps: Values, heights: Values) -> set[int]:
     return {place for place in found if gaps[place] > 1e-6 or place in {0, last}}
 
 
+def _lower(values: Values, middle: float) -> Generator[int, None, tuple[float, int]]:
+    """Sum of squared deviations of the values not above `middle`, and how many there are."""
+    total, count = 0.0, 0
+    for span in spans(len(values), 6):
+        part = values[span]
+        part = part[part <= middle]
+        total += float(((part - middle) ** 2).sum())
+        count += len(part)
+        yield STEP_COST + 6 * (span.stop - span.start)
+    return total, count
+
+
 class _Sample:
-    """Pairs of items, all of them or a seeded part."""
+    """Pairs of items, all of them or a seeded part; and of pairs known to differ, likewise."""
 
     def __init__(self, similarity: Matrix, different: Values) -> None:
         count = len(similarity)
-        self.one, self.other = np.triu_indices(count, 1)
-        if len(self.one) > MOST_PAIRS:
-            part = np.random.default_rng(count).choice(len(self.one), MOST_PAIRS, replace=False)
-            self.one, self.other = self.one[part], self.other[part]
+        rng = np.random.default_rng(count)
+        if count * (count - 1) // 2 > MOST_PAIRS:
+            self.one = rng.integers(count, size=MOST_PAIRS)
+            self.other = (self.one + rng.integers(1, count, size=MOST_PAIRS)) % count
+        else:
+            self.one, self.other = np.triu_indices(count, 1)
         self.scores: Values = similarity[self.one, self.other]
+        if len(different) > MOST_PAIRS:
+            different = different[rng.integers(len(different), size=MOST_PAIRS)]
         self.different = different
         enough = len(different) >= FEW_FACTS
         self.facts = different if enough else None
@@ -190,19 +207,31 @@ class _Sample:
 
 
 class _Forest:
-    """A partition of the sample while it is merged upwards: what each item scores with each group in all, and what
-    the items of a group score among themselves.
+    """A partition of the sample while it is merged upwards: what each item scores with each group in all, what groups
+    score with each other, and what the items of a group score among themselves.
     """
 
-    def __init__(self, similarity: Matrix) -> None:
-        count = len(similarity)
-        self.to_group = similarity.copy()
+    def __init__(self, count: int) -> None:
+        self.to_group = np.empty((count, count))
+        """(group, item): of each item its scores with the group's items, itself among them, summed."""
+        self.between = np.empty((count, count))
+        """(group, group): the same between the items of both."""
         self.label = np.arange(count)
         self.sizes = np.ones(count)
         self.within = np.zeros(count)
         """Sum over ordered pairs of different items of a group."""
         self.inner_gap = np.zeros(count)
         self.alive = np.ones(count, np.bool_)
+
+    @classmethod
+    def of(cls, similarity: Matrix) -> Generator[int, None, "_Forest"]:
+        """Every item alone."""
+        count = len(similarity)
+        forest = cls(count)
+        for rows in spans(count, 4 * count):
+            forest.to_group[rows] = forest.between[rows] = similarity[rows]
+            yield STEP_COST + 4 * count * (rows.stop - rows.start)
+        return forest
 
     def children(self, one: int, other: int) -> float | None:
         """Mean score within two groups; None for two items."""
@@ -214,9 +243,10 @@ class _Forest:
         inside = self.children(kept, gone)
         drop = 0.0 if inside is None else (inside - merge.height) / (1.0 - merge.height + 1e-6)
         self.inner_gap[kept] = min(max(drop, 0.0), 1.0)
-        between = float(self.to_group[self.label == kept, gone].sum())
-        self.within[kept] += self.within[gone] + 2.0 * between
-        self.to_group[:, kept] += self.to_group[:, gone]
+        self.within[kept] += self.within[gone] + 2.0 * float(self.between[kept, gone])
+        self.to_group[kept] += self.to_group[gone]
+        self.between[kept] += self.between[gone]
+        self.between[:, kept] += self.between[:, gone]
         self.sizes[kept] += self.sizes[gone]
         self.alive[gone] = False
         self.label[self.label == gone] = kept
@@ -237,38 +267,65 @@ class _Level:
         self.label, self.sizes = position[forest.label], forest.sizes[self.living]
         self.size = self.sizes[self.label]
         self.grouped = self.size > 1
-        total = forest.to_group[:, self.living]
-        own = total[np.arange(self.count), self.label]
+        own = forest.to_group[forest.label, np.arange(self.count)]
         self.inside = np.where(self.grouped, (own - 1) / np.maximum(self.size - 1, 1), 0.0)
         self.typical = float(np.quantile(self.inside[self.grouped], 0.25)) if self.grouped.any() else 0.6
         self.nearest: Values | None = None
+        self.split = self.label[sample.one] != self.label[sample.other]
+        """Pairs of the sample whose items are in two groups."""
         self.mean, self.std, self.chance, self.refused = sample.mean, 0.15, 0.0, 0.0
-        if self.groups > 1:
-            average = total / self.sizes
-            average[np.arange(self.count), self.label] = -np.inf
-            self.nearest = average.max(1)
-            self._test(total)
-        self.background = self.mean if self.groups > 1 and self.mean > sample.left else sample.left
+        self.background = sample.left
 
-    def _test(self, total: Matrix) -> None:
+    def look(self) -> Generator[int, None, Level]:
+        """Look at it."""
+        yield STEP_COST + 20 * self.count + 4 * len(self.sample.scores)
+        if self.groups > 1:
+            self.nearest = yield from self._nearest()
+            yield from self._test()
+            self.background = max(self.mean, self.sample.left)
+        level = self.said()
+        yield 4 * STEP_COST + 50 * self.count + 4 * len(self.sample.scores)
+        return level
+
+    def _nearest(self) -> Generator[int, None, Values]:
+        """What each item scores with the nearest of the other groups, (n,)."""
+        best = np.full(self.count, -np.inf)
+        for rows in spans(self.groups, 4 * self.count):
+            average = self.forest.to_group[self.living[rows]] / self.sizes[rows, None]
+            mine = np.flatnonzero((self.label >= rows.start) & (self.label < rows.stop))
+            average[self.label[mine] - rows.start, mine] = -np.inf
+            np.maximum(best, average.max(0), out=best)
+            yield STEP_COST + 4 * self.count * len(average)
+        return best
+
+    def _between(self) -> Generator[int, None, Values]:
+        """Mean scores of all pairs of groups, each once."""
+        found = []
+        places = np.arange(self.groups)
+        for rows in spans(self.groups, 8 * self.groups):
+            average = self.forest.between[self.living[rows]].take(self.living, axis=1)
+            average /= np.multiply.outer(self.sizes[rows], self.sizes)
+            found.append(average[places[rows, None] < places])
+            yield STEP_COST + 8 * self.groups * len(average)
+        return np.concatenate(found)
+
+    def _test(self) -> Generator[int, None, None]:
         """Background of pairs of groups, with the deviation from the lower side, which no merge inflates; and whether
         the merges above and below are what it gives by chance.
         """
-        order = np.argsort(self.label, kind="stable")
-        starts = np.searchsorted(self.label[order], np.arange(self.groups))
-        between = np.add.reduceat(total[order], starts, axis=0) / np.outer(self.sizes, self.sizes)
-        between = between[np.triu_indices(self.groups, 1)]
+        between = yield from self._between()
         sample, pairs = self.sample, len(between)
         scores = sample.facts
         if scores is None:
-            apart = self.label[sample.one] != self.label[sample.other]
-            scores = sample.scores[apart] if apart.any() else between
-        middle = float(np.median(scores))
-        variance = float(((scores[scores <= middle] - middle) ** 2).mean())
-        self.mean = float((pairs * np.median(between) + WEIGHT_OF_PAIRS * middle) / (pairs + WEIGHT_OF_PAIRS))
-        lower = between[between <= self.mean]
-        spread = 2 * float(((lower - self.mean) ** 2).sum()) + WEIGHT_OF_PAIRS * variance
-        self.std = float(np.sqrt(spread / (2 * len(lower) + WEIGHT_OF_PAIRS) + 1e-6))
+            scores = sample.scores[self.split] if self.split.any() else between
+        middle = yield from median(scores)
+        far, low_scores = yield from _lower(scores, middle)
+        variance = far / low_scores
+        typical = yield from median(between)
+        self.mean = float((pairs * typical + WEIGHT_OF_PAIRS * middle) / (pairs + WEIGHT_OF_PAIRS))
+        far, lower = yield from _lower(between, self.mean)
+        spread = 2 * far + WEIGHT_OF_PAIRS * variance
+        self.std = float(np.sqrt(spread / (2 * lower + WEIGHT_OF_PAIRS) + 1e-6))
         done = np.log(pairs) + cast("float", log_ndtr(-(self.high - self.mean) / self.std))
         refused = np.log(pairs) + cast("float", log_ndtr(-(self.low - self.mean) / self.std))
         self.chance = float(min(max(0.0, done - REFUSED), 30.0))
@@ -355,7 +412,7 @@ class _Level:
         }
 
     def _pairs(self, threshold: float) -> dict[str, float]:
-        apart = self.label[self.sample.one] != self.label[self.sample.other]
+        apart = self.split
         above = float((self.sample.scores[apart] > threshold).mean()) if apart.any() else 0.0
         different = self.sample.different
         return {

@@ -8,18 +8,15 @@ in elements touched.
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.identity.grid import EXACT, STEPS
+from rushes.processors.identity.slices import STEP_COST, spans
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-ROWS: Final = 128
-"""Rows of a product done at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +30,33 @@ class Merge:
 
 def products(sums: Matrix, weights: Matrix) -> Generator[int, None, Matrix]:
     """(m, m) products of (m, d) sums of grid vectors, exact in any order of summation, in units of similarity."""
-    count = len(sums)
+    count, dim = sums.shape
     found = np.empty((count, count))
-    for start in range(0, count, ROWS):
-        found[start : start + ROWS] = sums[start : start + ROWS] @ sums.T
-        yield min(ROWS, count - start) * count * sums.shape[1] // 8
-    heavy = np.argwhere(np.triu(np.multiply.outer(weights, weights) > EXACT))
-    for one, other in heavy.tolist():
-        found[one, other] = found[other, one] = math.fsum((sums[one] * sums[other]).tolist())
-        yield sums.shape[1] * 8
-    return found / (STEPS * STEPS)
+    for rows in spans(count, count * dim // 8):
+        found[rows] = sums[rows] @ sums.T
+        yield STEP_COST + (rows.stop - rows.start) * count * dim // 8
+    if count and weights.max() ** 2 > EXACT:
+        for one in range(count):
+            heavy = one + np.flatnonzero(weights[one] * weights[one:] > EXACT)
+            for other in heavy.tolist():
+                found[one, other] = found[other, one] = math.fsum((sums[one] * sums[other]).tolist())
+                yield dim * 16
+            yield STEP_COST
+    for rows in spans(count, count):
+        found[rows] /= STEPS * STEPS
+        yield STEP_COST + count * (rows.stop - rows.start)
+    return found
+
+
+def averages(gram: Matrix, weights: Matrix) -> Generator[int, None, Matrix]:
+    """Mean similarities, (m, m), of groups whose sums have these products; ones on the diagonal."""
+    count = len(weights)
+    found = np.empty((count, count))
+    for rows in spans(count, 3 * count):
+        np.divide(gram[rows], np.multiply.outer(weights[rows], weights), out=found[rows])
+        yield STEP_COST + 3 * count * (rows.stop - rows.start)
+    np.fill_diagonal(found, 1.0)
+    return found
 
 
 def agglomerate(
@@ -53,17 +67,22 @@ def agglomerate(
     gram: (m, m) products of sums; weights: (m,); apart: (m, m), pairs that cannot be one.
     """
     count = len(weights)
-    gram, weights = gram.copy(), weights.copy()
-    mean = gram / np.multiply.outer(weights, weights)
-    np.fill_diagonal(mean, -np.inf)
-    if apart is not None:
-        apart = apart.copy()
-        mean[apart] = -np.inf
-    best = mean.argmax(1) if count else np.zeros(0, np.int64)
-    value = mean[np.arange(count), best]
+    weights, given, gram = weights.copy(), gram, np.empty((count, count))
+    mean = np.empty((count, count))
+    apart = None if apart is None else apart.copy()
+    best, value = np.zeros(count, np.int64), np.full(count, -np.inf)
+    for rows in spans(count, 8 * count):
+        gram[rows] = given[rows]
+        np.divide(gram[rows], np.multiply.outer(weights[rows], weights), out=mean[rows])
+        if apart is not None:
+            mean[rows][apart[rows]] = -np.inf
+        places = np.arange(rows.start, rows.stop)
+        mean[places, places] = -np.inf
+        best[rows] = mean[rows].argmax(1)
+        value[rows] = mean[places, best[rows]]
+        yield STEP_COST + 8 * count * len(places)
     alive = np.ones(count, np.bool_)
     merges: list[Merge] = []
-    yield 12 * count * count
     for _ in range(count - 1):
         one = int(value.argmax())
         height = float(value[one])
@@ -88,14 +107,14 @@ def agglomerate(
         value[gone] = -np.inf
         stale = alive & ((best == kept) | (best == gone))
         stale[kept] = True
-        rows = np.flatnonzero(stale)
-        best[rows] = mean[rows].argmax(1)
-        value[rows] = mean[rows, best[rows]]
+        stale_rows = np.flatnonzero(stale)
+        best[stale_rows] = mean[stale_rows].argmax(1)
+        value[stale_rows] = mean[stale_rows, best[stale_rows]]
         nearer = alive & ~stale & (row > value)
         best[nearer] = kept
         value[nearer] = row[nearer]
         merges.append(Merge(kept, gone, height))
-        yield (10 + len(rows)) * count
+        yield STEP_COST + (12 + 2 * len(stale_rows)) * count
     return merges
 
 
