@@ -55,7 +55,7 @@ def decided(arriving: list[list[Observation]], batches: Iterator[int], stray: np
         left -= 1
         said += clusterer.observe(frame)
         if clusterer.due():
-            said += clusterer.work(20_000)
+            said += clusterer.work(1_000_000)
         if place % 17 == 16:
             clusterer.remove(place // 2)
             said.append(clusterer.identify(frame[0].vector))
@@ -84,7 +84,7 @@ def test_the_histories_go_into_lists_and_past_calibrations():
         joins = set()
         for frame in frames(3, 70):
             clusterer.observe(frame)
-            clusterer.work(20_000)
+            clusterer.work(1_000_000)
             joins.add(clusterer.calibration.join)
     assert clusterer.partition.clusters.audits > 0 or clusterer.partition.noise.audits > 0
     assert len(joins) > 1
