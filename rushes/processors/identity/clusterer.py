@@ -85,9 +85,7 @@ class Clusterer:
         """Who a picture shows, most probable first, unknown among them; nothing is stored. vector: (d,)."""
         probe = to_grid(vector).astype(np.float64)
         near = self.partition.scores(probe, top, 2.0)[:top]
-        odds = [self.calibration.probability(score) for _, score in near]
-        odds = [p / max(1.0 - p, 1e-9) for p in odds]
-        total = 1.0 + sum(odds)
-        found = [Candidate(cluster, score, each / total) for (cluster, score), each in zip(near, odds, strict=True)]
-        found.append(Candidate(None, None, 1.0 / total))
+        *shares, unknown = self.calibration.open_set(np.array([score for _, score in near])).tolist()
+        found = [Candidate(cluster, score, share) for (cluster, score), share in zip(near, shares, strict=True)]
+        found.append(Candidate(None, None, unknown))
         return sorted(found, key=lambda each: -each.probability)
