@@ -194,6 +194,6 @@ def test_footage_decoded_smaller_keeps_its_vectors(blobs, test_data):
     recipe = PixelRecipe(256, (224, 224), "bicubic", IMAGENET_MEAN, IMAGENET_STD)
     assert recipe.reduction(1080, 1920) == 2
     for data in (jpeg(picture) for picture in large):
-        numbers = [recipe.prepared(decoded(data, factor)).astype(np.float32) / 255 for factor in (1, 2)]
-        first, second = mobilenet.forward([np.ascontiguousarray(one.transpose(2, 0, 1)) for one in numbers])
+        levels = [recipe.prepared(decoded(data, factor)) for factor in (1, 2)]
+        first, second = mobilenet.forward([np.ascontiguousarray(one.transpose(2, 0, 1)) for one in levels])
         assert first @ second > 0.999

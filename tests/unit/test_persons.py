@@ -3,7 +3,6 @@
 import json
 from itertools import permutations
 
-import cv2
 import numpy as np
 import onnxruntime
 import pytest
@@ -18,6 +17,7 @@ from rushes.infra.models import vision_models
 from rushes.infra.settings import ModelSettings
 from rushes.processors.detection import Detections
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
+from rushes.processors.embedding.shrinking import resized
 from rushes.processors.faces.mtcnn import MtcnnDetector
 from rushes.processors.overlap import best_apart, ious
 from rushes.processors.persons import linking
@@ -117,7 +117,7 @@ def test_an_onnx_file_finds_what_its_numbers_say(tmp_path):
     found = detector.detect(PICTURES)
     session = onnxruntime.InferenceSession(str(file))
     for picture, detections in zip(PICTURES, found, strict=True):
-        small = cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        small = resized(picture, (64, 64)).astype(np.float32) / 255
         logits, boxes = session.run(None, {"pixel_values": small.transpose(2, 0, 1)[None]})
         slow = slow_persons(logits[0], boxes[0], [0], 0.5)
         assert len(slow) > 1

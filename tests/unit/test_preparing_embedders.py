@@ -9,9 +9,10 @@ import pytest
 import skimage.data
 
 from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
-from rushes.processors.embedding.preprocessing import REDUCED_MARGIN, Preprocessing, prepared, reduction
+from rushes.processors.embedding.preprocessing import Preprocessing, prepared
 from rushes.processors.embedding.protocol import Preparing
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
+from rushes.processors.embedding.shrinking import REDUCED_MARGIN, reduction
 from tests.tiny_onnx import tiny_embedder
 
 PICTURES = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.rocket()[:, ::2].copy()]

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.preprocessing import Preprocessing, prepared, read_preprocessing, reduction
+from rushes.processors.embedding.preprocessing import Preprocessing, numbers, read_preprocessing, sized
 from rushes.processors.embedding.protocol import Facts, Image, Prepared, Reduction, Template, Vectors, unit_rows
+from rushes.processors.embedding.shrinking import reduction
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.ids import ModelId
 
@@ -38,6 +40,8 @@ class _Loaded:
     dtype: type[np.floating]
     dim: int
     device: str
+    numbers: NDArray[np.float32]
+    """What each level becomes, (1, 256, 3)."""
 
 
 class OnnxEmbedder:
@@ -110,11 +114,10 @@ class OnnxEmbedder:
         return self.forward([self.prepare(image) for image in images])
 
     def prepare(self, image: Image) -> Prepared:
-        """(3, h, w) or (h, w, 3), as the model takes it, in the model's dtype."""
+        """(3, h, w) or (h, w, 3) uint8, as the model is laid out: a quarter of the bytes of its numbers."""
         model = self._ready()
-        numbers = prepared(image, self._how, model.size)
-        laid_out = numbers.transpose(2, 0, 1) if model.channels_first else numbers
-        return np.ascontiguousarray(laid_out, dtype=model.dtype)
+        levels = sized(image, self._how, model.size)
+        return np.array(levels.transpose(2, 0, 1) if model.channels_first else levels, order="C")
 
     def forward(self, prepared: Sequence[Prepared]) -> Vectors:
         model = self._ready()
@@ -174,7 +177,9 @@ def _load(model_file: Path, how: Preprocessing, default_size: tuple[int, int], t
     with _refused_by_name(model_file):
         output_name, dim = _vector_output(model_file, session, inputs[0].name, blank, how)
     ran_on = next(name for name, known in PROVIDERS.items() if known == session.get_providers()[0])
-    return _Loaded(session, inputs[0].name, output_name, size, channels_first, fixed_batch, dtype, dim, ran_on)
+    return _Loaded(
+        session, inputs[0].name, output_name, size, channels_first, fixed_batch, dtype, dim, ran_on, numbers(how)
+    )
 
 
 def _provider(device: str, available: Sequence[str]) -> tuple[str, dict[str, str]]:
@@ -243,9 +248,14 @@ def _vector_output(
 
 def _run(model: _Loaded, prepared: Sequence[Prepared]) -> NDArray[np.floating]:
     """(n, d), not normalised. A fixed batch is filled up with blanks, whose rows are dropped."""
-    stack = np.stack(prepared)
-    if model.fixed_batch is not None and len(prepared) < model.fixed_batch:
-        blanks = np.zeros((model.fixed_batch - len(prepared), *stack.shape[1:]), stack.dtype)
-        stack = np.concatenate([stack, blanks])
-    rows: NDArray[np.floating] = model.session.run([model.output_name], {model.input_name: stack})[0]
+    stack = np.zeros((model.fixed_batch or len(prepared), *prepared[0].shape), np.float32)
+    for place, picture in zip(stack, prepared, strict=False):
+        levels = np.asarray(picture, np.uint8)
+        if model.channels_first:
+            for channel, plane in enumerate(levels):
+                cv2.LUT(plane, model.numbers[:, :, channel], place[channel])
+        else:
+            cv2.LUT(levels, model.numbers, place)
+    fed = stack.astype(model.dtype, copy=False)
+    rows: NDArray[np.floating] = model.session.run([model.output_name], {model.input_name: fed})[0]
     return rows[: len(prepared)].reshape(len(prepared), model.dim)

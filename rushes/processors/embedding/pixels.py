@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from rushes.processors.embedding.preprocessing import reduction
 from rushes.processors.embedding.protocol import Image, Reduction
+from rushes.processors.embedding.shrinking import reduction
 from rushes.schemas.errors import ConfigurationError
 
 VERSION: Final = 1

@@ -13,18 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rushes.processors.embedding.protocol import FACE_TEMPLATE, Image, Reduction
+from rushes.processors.embedding.protocol import FACE_TEMPLATE, Image
+from rushes.processors.embedding.shrinking import middle, resized
 from rushes.schemas.errors import ConfigurationError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the code below; part of every model id. Raise it when the same file would get other pixels."""
-
-REDUCED_MARGIN: Final = 2.25
-"""Pixels that a reduced decode leaves for each of the model's, along a side. Measured on frames of footage through a
-MobileNet at 224: cosines of .999 and more from 2.2 on, .991 at 1.5; a field of stars alone stays below (.998 at 2.4).
-"""
-
-REDUCTIONS: Final[tuple[Reduction, ...]] = (8, 4, 2)
 
 PerChannel = tuple[float, float, float]
 Fraction = Annotated[float, Field(ge=-1, le=2)]
@@ -78,50 +72,26 @@ def read_preprocessing(model_file: Path) -> Preprocessing:
 
 def prepared(image: Image, how: Preprocessing, size: tuple[int, int]) -> NDArray[np.float32]:
     """The model's numbers, (height, width, 3) float32, channels as `how` orders them."""
+    return np.asarray(cv2.LUT(sized(image, how, size), numbers(how)), np.float32)
+
+
+def sized(image: Image, how: Preprocessing, size: tuple[int, int]) -> Image:
+    """The picture as the model sees it, (height, width, 3) uint8, channels as `how` orders them: levels still."""
     height, width = size
     picture = image
     if how.fit == "crop":
-        top, left, part_height, part_width = _middle(image.shape[0], image.shape[1], height / width)
+        top, left, part_height, part_width = middle(image.shape[0], image.shape[1], height / width)
         picture = image[top : top + part_height, left : left + part_width]
-    if picture.shape[:2] != size:
-        shrinks = picture.shape[0] >= height and picture.shape[1] >= width
-        kernel = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=kernel), np.uint8)
+    picture = resized(picture, size)
     if how.channels == "bgr":
         picture = picture[..., ::-1]
-    return np.asarray(cv2.LUT(np.ascontiguousarray(picture), _numbers(how)), np.float32)
+    return np.ascontiguousarray(picture)
 
 
-def _numbers(how: Preprocessing) -> NDArray[np.float32]:
+def numbers(how: Preprocessing) -> NDArray[np.float32]:
     """What each of 256 levels becomes, (1, 256, 3): looked up, a picture takes a fifth of the time to compute it."""
     levels = np.arange(256, dtype=np.float32)[:, None].repeat(3, axis=1)
     low, high = how.range
     scaled = levels * np.float32((high - low) / 255) + np.float32(low)
     mean, std = np.array(how.mean, np.float32), np.array(how.std, np.float32)
     return np.asarray((scaled - mean) / std, np.float32)[None]
-
-
-def reduction(
-    height: int, width: int, size: tuple[int, int], fit: Literal["squash", "crop"], margin: float = REDUCED_MARGIN
-) -> Reduction:
-    """By how much a JPEG of this size may be decoded smaller for a model that sees it at `size` (height, width).
-
-    The reduced transform of libjpeg gives about the mean of each 2 x 2, 4 x 4 or 8 x 8 pixels, as the area resampling
-    in `prepared` would. Where a side (or the edge of the middle part) is no multiple, the last pixels stand for fewer:
-    the picture would be stretched by up to a pixel, which costs more than all else.
-
-    >>> reduction(1080, 1920, (224, 224), "squash"), reduction(2160, 3840, (224, 224), "squash")
-    (2, 4)
-    >>> reduction(1080, 1921, (224, 224), "squash"), reduction(360, 640, (224, 224), "squash")
-    (1, 1)
-    """
-    top, left, part_height, part_width = _middle(height, width, size[0] / size[1]) if fit == "crop" else (0, 0, 0, 0)
-    edges = (height, width, top, left, part_height, part_width)
-    room = min((part_height or height) / size[0], (part_width or width) / size[1]) / margin
-    return next((factor for factor in REDUCTIONS if factor <= room and not any(edge % factor for edge in edges)), 1)
-
-
-def _middle(height: int, width: int, aspect: float) -> tuple[int, int, int, int]:
-    """Top, left, height and width of the largest middle part with this height per width."""
-    part_height, part_width = min(height, round(width * aspect)), min(width, round(height / aspect))
-    return (height - part_height) // 2, (width - part_width) // 2, max(part_height, 1), max(part_width, 1)

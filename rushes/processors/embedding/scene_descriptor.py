@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.embedding.preprocessing import reduction
 from rushes.processors.embedding.protocol import Facts, Image, Prepared, Reduction, Vectors, unit_rows
+from rushes.processors.embedding.shrinking import reduction
 from rushes.processors.embedding.signed_features import Plane, faded_unit, joined, orientation_energy
 from rushes.schemas.ids import ModelId
 

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 from rushes.processors.embedding.image_tower import ImageTower, image_backend
 from rushes.processors.embedding.options import BackendOptions
 from rushes.processors.embedding.pixels import HALVES, PixelRecipe, resized_to
-from rushes.processors.embedding.preprocessing import reduction
 from rushes.processors.embedding.protocol import Image, Prepared, Reduction
+from rushes.processors.embedding.shrinking import reduction
 from rushes.processors.embedding.text_towers import ImageTextEmbedder, TextTower, read_tokenizer
 from rushes.processors.embedding.torch_embedder import Backend
 from rushes.processors.embedding.transformers_models import (

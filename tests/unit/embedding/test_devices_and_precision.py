@@ -6,7 +6,7 @@ import torch
 
 from rushes.processors.embedding.families import open_model
 from rushes.processors.embedding.options import BackendOptions
-from rushes.processors.embedding.preprocessing import reduction
+from rushes.processors.embedding.shrinking import reduction
 from rushes.processors.embedding.torch_embedder import Backend, TorchEmbedder
 from rushes.schemas.errors import ConfigurationError, DependencyUnavailable
 from rushes.schemas.ids import ModelId
