@@ -126,3 +126,25 @@ def test_many_go_to_the_grid_as_each_does_in_float64_sums_of_any_order(seed, len
     for row, vector in zip(together, vectors, strict=True):
         assert (row == to_grid(vector)).all()
         assert (row == to_grid(vector.astype(np.float64))).all(), "float64 input goes by exactly rounded sums"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_what_an_item_is_not_compared_with_is_known_only_when_it_comes(seed, batch):
+    """As in noise, where an item waits itself while it is decided, or long has, with others of its tracklet."""
+    with patch("rushes.processors.gallery.shortlist.Sizes", lambda: SMALL):
+        together, alone = Gallery(DIM), Gallery(DIM)
+    rng = np.random.default_rng(seed)
+    vectors = list(to_grids(identities(seed, [4] * 40, DIM).vectors))
+    order = rng.permutation(len(vectors)).tolist()
+    for place, number in enumerate(order):
+        if place % batch == 0:
+            together.expect([vectors[ahead] for ahead in order[place : place + batch]])
+        but = {number, order[int(rng.integers(place + 1))]}
+        probe = vectors[number].astype(np.float64)
+        for gallery in (together, alone):
+            gallery.add(number, vectors[number], 1.0)
+        near = [gallery.scores(probe, 1.0, 0.8, 1, but, arriving=True) for gallery in (together, alone)]
+        assert near[0] == near[1]
+        assert but.isdisjoint(key for key, _ in near[0])
+    assert together.audits == alone.audits > 0
