@@ -1,14 +1,22 @@
 """A thousand libraries on one worker beside one library of as many items: time and memory an item.
 
-    python benchmarks/bench_tenants.py [--tenants 1000] [--items 1000] [--policy calibrated]
+    python benchmarks/bench_tenants.py [--tenants 1000] [--items 1000] [--rounds 9] [--policy calibrated]
 
-Entries of all tenants come in turn, as they do in a partition that many share. Each is a shot of one frame with a
-scene and two faces (512 dimensions), of 20 people and 20 places a tenant. Then a library is dropped and folded anew
-from its entries: what it costs to let an idle one go.
+Tenants come in turn, each with a burst of entries, as of a film or a folder, that goes through the fold as a batch of
+Kafka does. When the burst is over the library goes quiet, and the worker requests what is left of its background work.
+Each entry is a shot of one frame with a scene and two faces (512 dimensions), of 20 people and 20 places a tenant.
+After each round through all tenants a line says what it cost so far, so that a run that is cut short tells something.
+`peak`: the most that the process held. Then a library is dropped and folded anew from its entries: what it costs to let
+an idle one go.
+
+Memory depends on the allocator: glibc keeps what large arrays of background work leave behind, unless told from which
+size on they are given back (`MALLOC_MMAP_THRESHOLD_`, as in compose.yaml).
 """
 
 import argparse
 import gc
+import os
+import resource
 import time
 from collections.abc import Sequence
 
@@ -18,12 +26,15 @@ from environment import describe
 from rushes.infra.library_log.codec import decode_record, encode_entry
 from rushes.infra.library_log.port import LogPosition
 from rushes.processors.clustering.fold import apply
+from rushes.processors.clustering.foresight import expect
 from rushes.processors.clustering.library import Library
 from rushes.schemas.ids import Generation, LibraryId, derive
-from rushes.schemas.log import ItemsEmbedded, PolicyChanged
+from rushes.schemas.log import ConsolidationRequested, ItemsEmbedded, PolicyChanged
 
 PEOPLE = 20
 PLACES = 20
+PER_ENTRY = 3
+"""Items of an entry."""
 
 
 def entries_of(frames: int) -> list[bytes]:
@@ -47,41 +58,66 @@ def new_library(library_id: LibraryId, policy: str) -> Library:
     return library
 
 
-def fold(lines: Sequence[bytes], tenants: int, policy: str) -> tuple[float, float, int]:
-    """Processor seconds and bytes an item, and the items."""
+def burst(library: Library, lines: Sequence[bytes]) -> float:
+    """A batch of entries, and the request that follows it: processor seconds of the fold."""
+    entries = [entry_of(line, library.library_id) for line in lines]
+    quiet = ConsolidationRequested(
+        library_id=library.library_id, entry_id=derive("quiet", library.library_id, library.n), reason="idle"
+    )
+    started = time.process_time()
+    expect(library, entries)
+    for entry in entries:
+        apply(library, entry)
+    expect(library, ())
+    apply(library, quiet)
+    return time.process_time() - started
+
+
+def rounds_of(lines: Sequence[bytes], rounds: int) -> list[Sequence[bytes]]:
+    """The lines in so many bursts."""
+    size = -(-len(lines) // rounds)
+    return [lines[start : start + size] for start in range(0, len(lines), size)]
+
+
+def fold(bursts: Sequence[Sequence[bytes]], tenants: int, policy: str) -> None:
+    """Fold all tenants, telling after each round what it cost so far."""
     libraries = [new_library(LibraryId(f"t{number}"), policy) for number in range(tenants)]
     gc.collect()
-    before, apply_s = rss_bytes(), 0.0
-    for line in lines:
-        for library in libraries:
-            entry = entry_of(line, library.library_id)
-            started = time.process_time()
-            apply(library, entry)
-            apply_s += time.process_time() - started
-    gc.collect()
-    items = sum(len(library.items) for library in libraries)
-    return apply_s / items, (rss_bytes() - before) / items, items
+    before, fold_s, items = rss_bytes(), 0.0, 0
+    for lines in bursts:
+        round_s = sum(burst(library, lines) for library in libraries)
+        fold_s += round_s
+        items += tenants * len(lines) * PER_ENTRY
+        held = sum(len(library.items) for library in libraries)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(
+            f"{tenants:>7} {items // tenants:>9,} {round_s / (tenants * len(lines) * PER_ENTRY) * 1e3:>9.2f} "
+            f"{fold_s / items * 1e3:>9.2f} {(rss_bytes() - before) / held / 1e3:>8.1f} {peak / 1e9:>8.2f} "
+            f"{fold_s / 60:>8.1f}",
+            flush=True,
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tenants", type=int, default=1_000)
     parser.add_argument("--items", type=int, default=1_000, help="of each")
+    parser.add_argument("--rounds", type=int, default=9, help="bursts in which they come")
     parser.add_argument("--policy", choices=["calibrated", "fixed"], default="calibrated")
     options = parser.parse_args()
     print(describe("numpy", "pydantic"))
-    lines = entries_of(options.items // 3)
-    print(f"policy {options.policy}; processor ms and KB an item")
-    alone_s, alone_bytes, items = fold(lines, 1, options.policy)
-    print(f"{1:>6} library of {items:,} items: {alone_s * 1e3:.2f} ms, {alone_bytes / 1e3:.1f} KB")
-    many_s, many_bytes, items = fold(lines, options.tenants, options.policy)
-    per = items // options.tenants
-    print(f"{options.tenants:>6} libraries of {per:,} items: {many_s * 1e3:.2f} ms, {many_bytes / 1e3:.1f} KB")
+    print(f"MALLOC_MMAP_THRESHOLD_={os.environ.get('MALLOC_MMAP_THRESHOLD_')}")
+    lines = entries_of(options.items // PER_ENTRY)
+    bursts = rounds_of(lines, options.rounds)
+    print(f"policy {options.policy}; processor milliseconds and KB an item")
+    print(
+        f"{'tenants':>7} {'items':>9} {'ms/item':>9} {'so far':>9} {'KB/item':>8} {'peak GB':>8} {'CPU min':>8}  "
+        "items of each; of this round; of all so far"
+    )
+    fold(bursts, 1, options.policy)
+    fold(bursts, options.tenants, options.policy)
     library = new_library(LibraryId("t0"), options.policy)
-    started = time.process_time()
-    for line in lines:
-        apply(library, entry_of(line, library.library_id))
-    print(f"one comes back from its log in {time.process_time() - started:.2f} s of the processor")
+    print(f"one comes back from its log in {sum(burst(library, part) for part in bursts):.2f} s of the processor")
 
 
 if __name__ == "__main__":

@@ -60,9 +60,6 @@ class Search:
         self._audit[audited] = np.arange(len(audited))
         self._maxima = np.full((len(audited), lists.count), -np.inf, np.float32)
 
-    def audited(self, number: int) -> bool:
-        return bool(self._audit[number] >= 0)
-
     def maxima(self, number: int) -> NDArray[np.float32]:
         """Best score of an audited probe in each list."""
         maxima: NDArray[np.float32] = self._maxima[self._audit[number]]
@@ -106,11 +103,13 @@ class Search:
                 floors[visitors] = self._wanted.floor(products)
             top = products.max(axis=1)
             best[visitors] = np.maximum(best[visitors], top)
-            audit = self._audit[visitors]
-            self._maxima[audit[audit >= 0], number] = top[audit >= 0]
-            rows, columns = np.nonzero(products >= floors[visitors, None])
-            if len(rows):
-                yield visitors[rows], keys[columns], products[rows, columns]
+            if self._maxima.size:
+                audit = self._audit[visitors]
+                self._maxima[audit[audit >= 0], number] = top[audit >= 0]
+            hit = np.flatnonzero(top >= floors[visitors])
+            if len(hit):
+                rows, columns = np.nonzero(products[hit] >= floors[visitors[hit], None])
+                yield visitors[hit[rows]], keys[columns], products[hit[rows], columns]
 
 
 def _by_list(orders: dict[int, NDArray[np.intp]]) -> list[tuple[int, NDArray[np.intp]]]:

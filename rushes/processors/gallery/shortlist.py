@@ -1,8 +1,8 @@
 """Rows by key, and for a probe a short list of those that may be the nearest: exactly the same whatever the batch.
 
-A small gallery is one matrix. In a large one, rows are in `Lists`, which stand still for `EPOCH` changes; what changed
-meanwhile is in the matrix and is always looked at. So many probes share one product, and changes made before their
-turn comes are looked at again.
+A small gallery is one matrix. In a large one, rows are in `Lists`, which stand still for an epoch of `EPOCH` changes or
+more; what changed meanwhile is in the matrix and is always looked at. So many probes share one product, and changes
+made before their turn comes are looked at again.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,6 +23,9 @@ FLAT_ROWS: Final = 8_192
 
 EPOCH: Final = 1_024
 """Changed rows between two settlements of the lists: each costs 5 ms at 100,000 rows and 60 ms at a million."""
+
+EPOCH_SHARE: Final = 256
+"""Of a large gallery one row in so many: what was looked at together is looked at again after a settlement."""
 
 NEARLY: Final = 0.05
 """A best so far below `at_least` matters too: it is among the near ones that a person is shown, and what is asked for
@@ -101,7 +104,8 @@ class Shortlist:
         if key >= len(self._stale):
             self._stale = np.concatenate([self._stale, np.zeros(key + 1, np.bool_)])
         self._stale[key] = True
-        if len(self.recent) + len(self._gone) < (self.sizes.epoch if self.lists.count else self.sizes.flat_rows):
+        epoch = max(self.sizes.epoch, len(self.lists) // EPOCH_SHARE)
+        if len(self.recent) + len(self._gone) < (epoch if self.lists.count else self.sizes.flat_rows):
             return
         self.lists.change({**dict.fromkeys(sorted(self._gone)), **self.recent.all()})
         self.lists.settle()
@@ -161,18 +165,22 @@ class Probes:
         lists = self._gallery.lists
         self._rule = audits.rule
         look = 1 if self._rule is None else self._rule.look
-        self._last = lists.count if self._rule is None else self._rule.last
+        self._last = lists.count if self._rule is None else min(self._rule.last, lists.count)
         chosen = waiting[audits.chosen(self._probes[waiting])] if self._audited else waiting[:0]
         more = Wanted(self._wanted.at_least, self._wanted.top + SPARE, self._wanted.margin)
         search = Search(lists, self._probes, more, self._but, chosen)
-        self._orders = dict(zip(waiting.tolist(), lists.order(self._probes[waiting]), strict=True))
-        self._first = dict(search.look({number: order[:look] for number, order in self._orders.items()}))
+        orders = dict(zip(waiting.tolist(), lists.order(self._probes[waiting], self._last), strict=True))
+        everywhere = dict(zip(chosen.tolist(), lists.order(self._probes[chosen], lists.count), strict=True))
+        self._first = dict(search.look({number: order[:look] for number, order in orders.items()} | everywhere))
+        self._later = {number: orders[number][look:] for number in orders if number not in everywhere}
         going_on = {
-            number: order[look:] if search.audited(number) else order[look : self._last]
-            for number, order in self._orders.items()
-            if search.audited(number) or not self._stops(number, self._recent.best(number, self._but[number]))
+            number: order
+            for number, order in self._later.items()
+            if not self._stops(number, self._recent.best(number, self._but[number]))
         }
         self._rest = dict(search.look(going_on, self._first))
+        self._everywhere = everywhere
+        """Audited probes, and their lists in order."""
         return search
 
     def _stops(self, number: int, new: float) -> bool:
@@ -183,15 +191,14 @@ class Probes:
         as it was when the probes were looked at together.
         """
         found = self._first[number]
-        if not self._stops(number, new):
-            if number not in self._rest:
-                order = self._orders[number][self._rule.look if self._rule else 1 : self._last]
-                self._rest.update(search.look({number: order}, self._first))
-            found += self._rest[number]
-        if search.audited(number):
+        if number in self._everywhere:
             assert self._gallery.audits is not None, "there are lists"
             self._gallery.audits.note(
-                search.maxima(number)[self._orders[number]], float(self._wanted.at_least) - NEARLY * SQUARE
+                search.maxima(number)[self._everywhere[number]], float(self._wanted.at_least) - NEARLY * SQUARE
             )
+        elif not self._stops(number, new):
+            if number not in self._rest:
+                self._rest.update(search.look({number: self._later[number]}, self._first))
+            found += self._rest[number]
         current = self._gallery.current(found.keys)
         return Found(found.keys[current], found.scores[current], found.best)

@@ -1,12 +1,13 @@
 """How many lists to look into: learnt from probes that were compared with every row, so that a miss is rare anywhere.
 
-Some probes, chosen by their own bits, are audited: compared with all lists in the order of their centroids. The rule
-is a first number of lists `look`, the score `enough`, and a last number of lists `last`: a probe that has seen a row
-above `enough` in the first lists stops there, others after the last. Both numbers are chosen by the older half of the
-window, at the least cost, and `enough` such that but a few probes of the window would have missed a best that matters.
-So if the next probe and those of the newer half are alike, it misses its best with probability (missed + 1) / (half the
-window + 1) at most: split conformal prediction (Vovk et al. 2005; Angelopoulos and Bates 2023, section 1). Recall holds
-whatever the material is; the cost varies. Where nothing tells where the best is, everything is looked at.
+Some probes, chosen by their own bits, are audited: compared with all lists in the order of their centroids. The rule is
+a first number of lists `look`, the score `enough`, and a last number of lists `last`: a probe that has seen a row above
+`enough` in the first lists stops there, others after the last. Both numbers are chosen by the older half of the window,
+at the least cost, and `enough` such that but a few probes of the window would have missed a best that matters; where
+the last number alone misses more, it is the next that does not. So if the next probe and those of the newer half are
+alike, it misses its best with probability (missed + 1) / (half the window + 1) at most: split conformal prediction
+(Vovk et al. 2005; Angelopoulos and Bates 2023, section 1). Recall holds whatever the material is; the cost varies.
+Where nothing tells where the best is, everything is looked at.
 
 A best matters where it reaches what was asked for, or nearly: what is farther off decides nothing.
 """
@@ -36,6 +37,12 @@ SPARSE: Final = 4_096
 `SPARSEST`."""
 
 SPARSEST: Final = 64
+
+TOGETHER: Final = 256
+"""Probes of a batch, as costs are weighed."""
+
+OPENING: Final = 16
+"""What it costs to read and widen a list, in products of one probe with it (65 us beside 4, for 512 dimensions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +101,10 @@ class Audits:
         rungs = [rung for rung in range(RUNGS - 1) if 2**rung < lists]
         pairs = [(first, last) for last in [*rungs, RUNGS - 1] for first in rungs if first <= last] or [(0, RUNGS - 1)]
         allowed = max(int(MISSED * (matters[half:].sum() + 1)) - 1, 0)
+        audits = TOGETHER / self._every * lists
         costs = [
-            _cost(_rule(pair, seen[:half][matters[:half]], lists, allowed // 2), seen[:half], pair) for pair in pairs
+            _cost(_rule(pair, seen[:half][matters[:half]], lists, allowed // 2), seen[:half], pair, lists, audits)
+            for pair in pairs
         ]
         self.rule = _rule(pairs[int(np.argmin(costs))], seen[matters], lists, allowed)
 
@@ -104,8 +113,7 @@ def _rule(pair: tuple[int, int], seen: NDArray[np.float32], lists: int, allowed:
     """The rule of these rungs under which not more probes than allowed miss their best."""
     first, last = pair
     best = seen[:, -1]
-    if (seen[:, last] < best).sum() > allowed:
-        last = RUNGS - 1
+    last = next(rung for rung in range(last, RUNGS) if (seen[:, rung] < best).sum() <= allowed)
     lost = int((seen[:, last] < best).sum())
     stopping = seen[(seen[:, first] < best) & (seen[:, last] == best)]
     stopping = stopping[np.argsort(stopping[:, first], kind="stable")][: max(len(stopping) - (allowed - lost), 0)]
@@ -115,6 +123,15 @@ def _rule(pair: tuple[int, int], seen: NDArray[np.float32], lists: int, allowed:
     return Rule(look, end, float(stopping[-1, first]), float(stopping[:, -1].max()))
 
 
-def _cost(rule: Rule, seen: NDArray[np.float32], pair: tuple[int, int]) -> float:
-    """Mean number of lists looked into."""
-    return rule.look + float((seen[:, pair[0]] <= rule.enough).mean()) * (rule.last - rule.look)
+def _cost(rule: Rule, seen: NDArray[np.float32], pair: tuple[int, int], lists: int, audits: float) -> float:
+    """Work of a batch, in products of one probe with a list. `audits`: such products made anyway."""
+    going_on = TOGETHER * float((seen[:, pair[0]] <= rule.enough).mean())
+    return _work(TOGETHER * rule.look + audits, lists) + _work(going_on * (rule.last - rule.look), lists)
+
+
+def _work(visits: float, lists: int) -> float:
+    """Of so many visits: a list is opened once for all of them. As if visits were spread evenly, nearly: then
+    lists * (1 - exp(-visits / lists)) are opened.
+    """
+    opened = lists * visits / (lists + visits)
+    return OPENING * opened + visits

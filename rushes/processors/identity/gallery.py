@@ -62,6 +62,11 @@ class Gallery:
         """Probes that the search has learnt from; 0 in a small gallery."""
         return self._near.audits.count if self._near.audits is not None else 0
 
+    @property
+    def learnt(self) -> bool:
+        """Whether the search has a rule of where to stop, from enough probes."""
+        return self._near.audits is not None and self._near.audits.rule is not None
+
     def add(self, key: int, vector: NDArray[np.int16], weight: float) -> None:
         """Weigh a grid vector into a row (negative weight takes it out); a row of no weight left is gone. Weights are
         multiples of 1/16.
