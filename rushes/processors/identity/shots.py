@@ -21,15 +21,16 @@ from rushes.processors.identity.partition import Partition
 LEAST_SHOTS: Final = 3
 """Shots of two frames that are no copies, below which nothing is concluded."""
 
-FARTHER: Final = 4.5
+FARTHER: Final = 3.5
 """Times as far (1 - cosine) as frames of a shot, where two shots are as likely of one place as not. On films, by
-MobileNet: shots of one place are 2.7 (20 clips of a room), 3.2 (a montage of 10 places) and 3 to 4 times as far (three
-clips before a wall), of different places 5.4 to 9 times."""
+MobileNet: shots of one place are 2 to 3.3 times as far as keyframes and 2.7 to 4 times as frames taken evenly, shots of
+different places 4.4 to 9 and 5.4 to 9 times. Keyframes are chosen for how they differ, so the lower range counts.
+"""
 
-FARTHER_LOG_STD: Final = 0.5
-"""Of its logarithm: about half of the way from 2.7 to 9."""
+FARTHER_LOG_STD: Final = 0.8
+"""Of its logarithm: about half of the way from 2 to 9."""
 
-SAME_FARTHER: Final = 3.0
+SAME_FARTHER: Final = 2.7
 """Times as far as frames of a shot that shots of one place typically are."""
 
 SAME: Final = 0.999
