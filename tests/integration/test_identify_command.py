@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.run_rig import film, photo, rushes, table
+from tests.tiny_onnx import tiny_embedder
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,16 @@ def test_all_that_is_in_a_file_is_explained_by_its_path(results):
         refused = rushes("explain", *arguments, "--out", results / "out")
         assert refused.code == 2
         assert "Traceback" not in refused.screen
+
+
+def test_results_are_asked_and_added_to_with_the_models_that_they_were_made_with(tmp_path):
+    (tmp_path / "scene.onnx").write_bytes(tiny_embedder())
+    photo(tmp_path / "in" / "one.png", 1)
+    made = rushes("run", "in", "--out", "out", "--scene-model", "onnx:scene.onnx", cwd=tmp_path)
+    assert made.code == 0, made.screen
+    asked = rushes("identify", tmp_path / "in" / "one.png", "--out", tmp_path / "out", "--json")
+    assert asked.code == 0, asked.screen
+    photo(tmp_path / "in" / "two.png", 2)
+    again = rushes("run", tmp_path / "in", "--out", tmp_path / "out")
+    assert again.code == 0, again.screen
+    assert len(table(tmp_path / "out")) == 2

@@ -15,7 +15,8 @@ def identify(
 ) -> None:
     """Who is this, and where? The nearest characters and scenes of a library with their probability, unknown too.
 
-    The models must be those that the library was made with. Nothing is stored, and nothing of the library changes.
+    Results of a run are asked with the models that they were made with; a running system's models are set as for its
+    workers. Nothing is stored, and nothing of the library changes.
     """
     from rushes.infra.logging import configure_logging
     from rushes.infra.media.decoder import MediaDecoder
@@ -24,11 +25,12 @@ def identify(
     from rushes.schemas.errors import ConfigurationError
     from rushes.streams.folding import library_of_folder, library_of_log
     from rushes.streams.identifying import identify_file
+    from rushes.streams.run.out_folder import OutFolder
     from rushes.streams.screens.identification import json_of, lines_of
 
     if (out is None) == (library is None):
         raise typer.BadParameter("say where: --out FOLDER for the results of a run, or --library NAME over Kafka")
-    settings = Settings()
+    settings = Settings() if out is None else OutFolder(out).settings(Settings())
     configure_logging(settings.log_format, "error")
     state = library_of_folder(out, settings) if out is not None else library_of_log(library or "", settings)
     decoder = MediaDecoder(settings.decode)

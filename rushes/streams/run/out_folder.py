@@ -19,9 +19,10 @@ from typing import IO
 from rushes.infra.inventory import Inventory, SeenFile, load_inventory, save_inventory
 from rushes.infra.results.atomic import write_atomically
 from rushes.infra.results.rows import FileResult
-from rushes.infra.settings import BlobSettings, MilvusSettings, Settings, SourceSettings
+from rushes.infra.settings import BlobSettings, MilvusSettings, ModelSettings, Settings, SourceSettings
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.event import KINDS, ItemKind
+from rushes.streams.run.chosen_models import to_remember, with_remembered
 
 
 class OutFolder:
@@ -77,11 +78,14 @@ class OutFolder:
             ) from error
 
     def settings(self, base: Settings) -> Settings:
-        """Settings of a run: everything of its own lies in the output folder. Sources may lie anywhere: their uris are
-        made from a walk over the person's own folder, and a link in it may lead out of it.
+        """Settings of a run: everything of its own lies in the output folder, and what looks is what looked before,
+        where the settings name nothing else. Sources may lie anywhere: their uris are made from a walk over the
+        person's own folder, and a link in it may lead out of it.
         """
+        chosen = self._run().get("chosen")
         return base.model_copy(
             update={
+                "models": with_remembered(base.models, chosen if isinstance(chosen, Mapping) else {}),
                 "blobs": BlobSettings(root=str(self.keyframes)),
                 "milvus": MilvusSettings(uri=str(self.store), prefix=base.milvus.prefix),
                 "sources": SourceSettings(roots=(Path(self.root.anchor),)),
@@ -106,9 +110,9 @@ class OutFolder:
 
         return placed
 
-    def check_models(self, models: Mapping[str, str]) -> None:
-        """Remember the models of the first run. Raises ConfigurationError where a later one has others: their vectors
-        can't be compared.
+    def check_models(self, models: Mapping[str, str], chosen: ModelSettings) -> None:
+        """Remember the models of the first run, and how they were chosen. Raises ConfigurationError where a later one
+        has others: their vectors can't be compared.
         """
         known = self._run().get("models")
         if isinstance(known, dict):
@@ -118,7 +122,7 @@ class OutFolder:
                         f"the results in {self.root} were made with {kind} model {known[kind]}, this run has {model}: "
                         "set the same model, or name a new folder with --out"
                     )
-        self._remember({"models": dict(models)})
+        self._remember({"models": dict(models), "chosen": to_remember(chosen)})
 
     @property
     def kinds_off(self) -> tuple[ItemKind, ...]:

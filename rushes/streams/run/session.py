@@ -66,7 +66,7 @@ def sort_folder(folder: Path, out: OutFolder, library_id: LibraryId, base: Setti
         out.remember_library(library_id)
         models = vision_models(settings.models)
         watcher.looking(models.fallbacks)
-        out.check_models(_names(models))
+        out.check_models(_names(models), settings.models)
         out.remember_source(folder)
         known = out.known_files()
         inventory = take_inventory(folder, out.root, known, watcher.reading)

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from rushes.processors.clustering.profiles import NextMerge
 from rushes.schemas.decisions import Thresholds
 from rushes.schemas.profile import BINS, Profile
+from rushes.streams.screens.wording import likelihood
 
 BAR: Final = 30
 """Characters of the longest bar."""
@@ -23,7 +24,7 @@ def lines_of(profile: Profile, thresholds: Thresholds, merges: Sequence[NextMerg
     if merges:
         yield "  would merge next:"
     for one in merges:
-        likely = "" if one.probability is None else f", probability {one.probability:.0%}"
+        likely = "" if one.probability is None else f", probability {likelihood(one.probability)}"
         yield f"    {one.one[:8]} and {one.other[:8]}: likeness {one.similarity:.2f}{likely}"
 
 

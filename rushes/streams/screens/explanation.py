@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from rushes.processors.clustering.explaining import Alternative, Explanation
-from rushes.streams.screens.wording import counted
+from rushes.streams.screens.wording import counted, likelihood
 
 _WHAT: Final = {"scene": "scene", "face": "character", "person": "body", "region": "region"}
 _OBSTACLES: Final = {
@@ -41,7 +41,7 @@ def lines_of(told: Explanation, path: str | None = None) -> Iterator[str]:
         yield "Nearest now:"
         yield from (f"  {_near(one)}" for one in told.alternatives)
     for one in told.proposals:
-        likely = "" if one.probability is None else f" with probability {one.probability:.0%}"
+        likely = "" if one.probability is None else f" with probability {likelihood(one.probability)}"
         yield f"Its {_WHAT[record.kind]} may be one with {one.cluster_id[:8]}{likely}: worth a look."
     yield "What would change it:"
     yield from (f"  - {change}" for change in told.changes)
@@ -73,7 +73,7 @@ def _figures(told: Explanation) -> Iterator[str]:
 
 
 def _near(one: Alternative) -> str:
-    likely = "" if one.probability is None else f", probability {one.probability:.0%}"
+    likely = "" if one.probability is None else f", probability {likelihood(one.probability)}"
     note = "it is here" if one.here else _OBSTACLES.get(one.obstacle or "", "")
     what = f"{one.cluster_id[:8]}  {counted(one.size, 'item', 'items')}, likeness {one.similarity:.2f}{likely}"
     return f"{what}; {note}" if note else what

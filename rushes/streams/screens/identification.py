@@ -8,7 +8,7 @@ from typing import Final
 
 from rushes.processors.clustering.identifying import Candidate
 from rushes.streams.identifying import Found
-from rushes.streams.screens.wording import counted
+from rushes.streams.screens.wording import counted, likelihood
 
 _WHAT: Final = {"scene": "scene", "face": "character", "person": "body", "region": "region"}
 
@@ -45,7 +45,7 @@ def _chances(candidates: Sequence[Candidate]) -> str:
 
 
 def _chance(one: Candidate) -> str:
-    likely = "" if one.probability is None else f" {one.probability:.0%}"
+    likely = "" if one.probability is None else f" {likelihood(one.probability)}"
     if one.cluster_id is None:
         return f"unknown{likely}"
     name = one.cluster_id[:8] if one.name is None else f"{one.name} ({one.cluster_id[:8]})"

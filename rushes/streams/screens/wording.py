@@ -29,6 +29,17 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+def likelihood(probability: float) -> str:
+    """A probability; nothing that was measured is certain.
+
+    >>> likelihood(0.8), likelihood(0.9999), likelihood(0.0001)
+    ('80%', 'over 99%', 'under 1%')
+    """
+    if probability > 0.995:
+        return "over 99%"
+    return "under 1%" if probability < 0.005 else f"{probability:.0%}"
+
+
 def duration(seconds: float) -> str:
     """A time that has passed.
 
