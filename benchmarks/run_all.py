@@ -45,6 +45,7 @@ BENCHES: Final = (
     Bench("bench_library_log", ("--entries", "1000", "--rounds", "2")),
     Bench("bench_store", ("--rows", "1000", "--repeats", "1")),
     Bench("bench_fold", ("--frames", "4000", "--step", "2000")),
+    Bench("bench_consolidation", ("--grown", "2500", "--built", "10000", "--window", "500")),
     Bench("bench_tenants", ("--tenants", "20", "--items", "99")),
     Bench("bench_gallery", ("--rows", "10000", "--batches", "2")),
     Bench("bench_identity", ("--orders", "3"), needs_data=True),

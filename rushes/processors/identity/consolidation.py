@@ -5,10 +5,11 @@ cost; `step` runs it until its operations are spent. What arrives meanwhile is d
 and keeps its place beside the moves of the plan. A new fact (a pin, a rejection, a removal) drops the plan and
 begins it again. The result is a function of the sequence of calls.
 
-Up to `exact_limit` items, everything is linked anew and the library calibrated. Beyond, each touched cluster is
-linked with its neighbours, and the library is calibrated on a sample of neighbourhoods when it grew by half.
+Up to `exact_limit` items, everything is linked anew and the library calibrated. Beyond, each cluster that grew by a
+quarter is linked with its neighbours, and the library is calibrated on a sample of neighbourhoods when it grew by half.
 """
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
@@ -16,14 +17,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rushes.processors.identity.agenda import SWEEP_COST, Agenda, Ended
 from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate, combined
 from rushes.processors.identity.linkage import Matrix, agglomerate, averages, cut, products
-from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, merged, rows
+from rushes.processors.identity.neighbourhoods import Rows, alike_to_their_pins, merged, rows
 from rushes.processors.identity.partition import Partition
-from rushes.processors.identity.planning import UNIT_COST, Move, Touched, carry_out, explain, note, settle_late
+from rushes.processors.identity.planning import (
+    UNIT_COST,
+    Group,
+    Move,
+    Touched,
+    carry_out,
+    explain,
+    note,
+    search_cost,
+    settle_late,
+)
 from rushes.processors.identity.shots import look_at_shots
 from rushes.processors.identity.slices import STEP_COST, spans
+from rushes.processors.identity.vicinity import around, drawn, good_units
 from rushes.processors.identity.words import words
+
+REWEIGH_COST: Final = 500
+"""Operations of judging the quality of an item anew."""
 
 Work = Generator[int, None, None]
 
@@ -50,8 +66,8 @@ class Schedule:
     sample: int = 1000
     """Items that a calibration of a large library looks at."""
     recalibrate: float = 0.5
-    most_units: int = 400
-    """Units of one neighbourhood."""
+    moved: float = 0.01
+    """Change of the threshold from which all that it may decide otherwise is looked at again."""
     margin: float = 0.1
     """Of the way from the threshold to 1: how far below the threshold a neighbour is looked for."""
 
@@ -66,11 +82,13 @@ class Consolidator:
         self._chosen_here = False
         self.schedule = schedule or Schedule()
         self.revised = 0
+        self.operations = 0
+        """Operations of all steps so far."""
         self._fixed = False
         self._arrived = 0
         self._since = 0
         self._calibrated_at = 0
-        self._touched: dict[int, None] = {}
+        self._agenda = Agenda(partition)
         self._moved: Touched = {}
         self._work: Work | None = None
         self._facts = 0
@@ -91,7 +109,7 @@ class Consolidator:
             self._work = None
         self._calibrated_at = 0
         self._since += 1
-        self._touched = dict.fromkeys(self.partition.items())
+        self._agenda.sweep()
 
     @property
     def calibrated_here(self) -> bool:
@@ -107,7 +125,7 @@ class Consolidator:
         """An item arrived, or was decided anew."""
         self._since += 1
         self._arrived += 1
-        self._touched[item] = None
+        self._agenda.note(item)
 
     def request(self) -> None:
         """Work is due whatever the counts."""
@@ -125,18 +143,20 @@ class Consolidator:
         return self._requested or self._since >= min(max(least, schedule.growth * size), schedule.most_new)
 
     def step(self, operations: int) -> list[Move]:
-        """Work for about this many elements touched (1e6 take a millisecond or two). Returns what moved meanwhile."""
+        """Work for this many operations (1e6 take a millisecond or two), and the rest of the piece that it ends in.
+        Returns what moved meanwhile.
+        """
         if not self.due():
             return []
-        left = operations
+        end = self.operations + operations
         if self._work is not None and self._facts != self.partition.facts.changes:
             self._work.close()
             self._work = None
         if self._work is None:
             self._begin()
-        while left > 0 and self._work is not None:
+        while self.operations < end and self._work is not None:
             try:
-                left -= next(self._work)
+                self.operations += next(self._work)
             except StopIteration:
                 self._work = None
         moves = explain(self.partition, self._moved, self.calibration.join)
@@ -145,22 +165,21 @@ class Consolidator:
         return moves
 
     def _begin(self) -> None:
-        self._requested = False
-        self._since = 0
+        everything = self._requested
+        arrived, self._since, self._requested = self._since, 0, False
         self._facts = self.partition.facts.changes
         small = len(self.partition) <= self.schedule.exact_limit
-        self._work = self._whole() if small else self._local()
+        self._work = self._whole() if small else self._local(arrived, everything=everything)
 
     def _whole(self) -> Work:
         partition = self.partition
         partition.reweigh()
-        self._touched.clear()
-        yield len(partition) * UNIT_COST // 10
-        units = alike_to_their_pins(partition, _good_units(partition, partition.items()), self.calibration.join)
+        self._agenda.clear()
+        yield len(partition) * REWEIGH_COST
+        units = alike_to_their_pins(partition, good_units(partition, partition.items()), self.calibration.join)
         if len(units) < 2:
             return
-        facts = rows(partition, units)
-        yield len(units) * UNIT_COST
+        facts = yield from rows(partition, units)
         gram = yield from products(facts.sums, facts.weights)
         merges = yield from agglomerate(gram, facts.weights, facts.apart)
         if not self._fixed:
@@ -182,7 +201,7 @@ class Consolidator:
             note(partition, unit, self._moved)
             partition.place(unit, None)
             settle_late(partition, unit, self.calibration)
-            yield UNIT_COST
+            yield UNIT_COST + 2 * search_cost(len(partition.clusters), partition.dim)
 
     def _calibrate(self, sample: Rows, gram: Matrix) -> Generator[int, None, None]:
         """Choose the threshold anew on these units, each counted once: a tracklet's items are all but copies of one
@@ -218,85 +237,48 @@ class Consolidator:
         self.calibration = yield from calibrate(similarity, merges, evidence)
         self._chosen_here = True
 
-    def _local(self) -> Work:
-        partition, schedule = self.partition, self.schedule
+    def _local(self, arrived: int, *, everything: bool) -> Work:
+        partition, schedule, agenda = self.partition, self.schedule, self._agenda
         if len(partition) >= self._calibrated_at * (1 + schedule.recalibrate):
             before = self.calibration.join
             if not self._fixed:
-                sample = rows(partition, _good_units(partition, self._sample()))
+                chosen = yield from drawn(partition, schedule.sample)
+                sample = yield from rows(partition, good_units(partition, chosen))
                 gram = yield from products(sample.sums, sample.weights)
                 yield from self._calibrate(sample, gram)
-            partition.reweigh()
-            if abs(self.calibration.join - before) > 0.01:
-                self._touched = dict.fromkeys(partition.items())
+            for span in spans(partition.items_counted, REWEIGH_COST):
+                for changed in partition.reweigh(range(span.start, span.stop)):
+                    agenda.note(changed)
+                yield STEP_COST + REWEIGH_COST * (span.stop - span.start)
+            if abs(self.calibration.join - before) > self.schedule.moved:
+                agenda.sweep()
         threshold = self.calibration.join
-        seen: set[int] = set()
-        waiting, self._touched = self._touched, {}
-        for item in waiting:
-            if item not in partition or not partition.entry(item).good or item in seen:
-                continue
-            around = self._around(item, threshold)
-            yield UNIT_COST * 2
-            seen |= {each for unit in around for each in unit}
-            if len(around) < 2:
-                continue
-            facts = rows(partition, around)
-            yield len(around) * UNIT_COST
-            gram = yield from products(facts.sums, facts.weights)
-            merges = yield from agglomerate(gram, facts.weights, facts.apart, threshold)
-            grouping = cut(merges, len(facts.groups), threshold)
-            yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
-        yield from self._late([item for item in waiting if item in partition and not partition.entry(item).good])
+        for item in agenda.pending(threshold, arrived, everything=everything):
+            yield SWEEP_COST
+            if item is not None:
+                yield from self._look(item, threshold)
+        for item in list(agenda.poor):
+            if item in partition and partition.entry(item).good:
+                agenda.note(item)  # judged anew
+            yield from self._late([item])
+            agenda.poor.pop(item, None)
 
-    def _around(self, item: int, threshold: float) -> list[Unit]:
-        """An item's cluster (or itself) with the clusters and waiting items that might exchange members with it."""
-        partition, schedule = self.partition, self.schedule
-        cluster = partition.cluster_of(item)
-        if cluster is None:
-            total, weight = partition.unit_sum((item,))
-            items = [item]
-        else:
-            total, weight = partition.clusters.total(cluster), partition.clusters.weight(cluster)
-            items = sorted(partition.members(cluster))
-        low = threshold - schedule.margin * (1 - threshold)
-        for near, _ in partition.scores(total, 0, low, weight, () if cluster is None else (cluster,)):
-            if len(items) + len(partition.members(near)) <= schedule.most_units:
-                items += sorted(partition.members(near))
-        for other, _ in partition.noise_scores(total, 0, low, weight, (item,)):
-            if len(items) < schedule.most_units:
-                items.append(other)
-        return alike_to_their_pins(partition, _good_units(partition, items), threshold)
-
-    def _sample(self) -> list[int]:
-        """Whole neighbourhoods: clusters drawn at random with their three nearest, 30 items of each at most."""
-        partition, schedule = self.partition, self.schedule
-        rng = np.random.default_rng(len(partition))
-        live = list(partition.clusters)
-        chosen: dict[int, None] = {}
-        for place in rng.permutation(len(live)).tolist():
-            total, weight = partition.clusters.total(live[place]), partition.clusters.weight(live[place])
-            for near, _ in partition.scores(total, 4, 2.0, weight):
-                items = [item for item in sorted(partition.members(near)) if partition.entry(item).good]
-                if len(items) > 30:
-                    items = sorted(items[k] for k in rng.choice(len(items), 30, replace=False))
-                chosen.update(dict.fromkeys(items))
-            if len(chosen) >= schedule.sample:
-                break
-        return sorted(chosen)[: schedule.sample]
-
-
-def _good_units(partition: Partition, items: list[int]) -> list[Unit]:
-    """Units with a good item in them, each once, in order."""
-    seen: set[int] = set()
-    units = []
-    for item in items:
-        if item in seen:
-            continue
-        unit = partition.facts.unit(item)
-        seen.update(unit)
-        if any(partition.entry(each).good for each in unit):
-            units.append(unit)
-    return units
+    def _look(self, item: int, threshold: float) -> Work:
+        """Link an item's cluster, or the item, with what is near."""
+        partition = self.partition
+        low = threshold - self.schedule.margin * (1 - threshold)
+        found, own = yield from around(partition, item, low)
+        refused, inner = low, math.inf
+        if len(found.groups) > 1:
+            gram = yield from products(found.sums, found.weights)
+            merges = yield from agglomerate(gram, found.weights, found.apart, threshold)
+            heights = [merge.height for merge in merges]
+            inner = min((height for height in heights if height >= threshold), default=inner)
+            refused = max([low, *(height for height in heights if height < threshold)])
+            grouping = cut(merges, len(found.groups), threshold)
+            yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
+        homes = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}
+        self._agenda.looked_at(item, sorted(home for home in homes if home is not None), Ended(refused, inner))
 
 
 def _part(similarity: Matrix, chosen: NDArray[np.int64]) -> Generator[int, None, Matrix]:
@@ -308,9 +290,12 @@ def _part(similarity: Matrix, chosen: NDArray[np.int64]) -> Generator[int, None,
     return found
 
 
-def _collect(facts: Rows, grouping: NDArray[np.int64]) -> list[list[Unit]]:
-    """Units of each group, in order of the groups' lowest rows."""
-    collected: dict[int, list[Unit]] = {}
-    for row, group in enumerate(grouping.tolist()):
-        collected.setdefault(group, []).extend(facts.groups[row])
+def _collect(facts: Rows, grouping: NDArray[np.int64]) -> list[Group]:
+    """Units and blocks of each group, in order of the groups' lowest rows."""
+    collected: dict[int, Group] = {}
+    for row, at in enumerate(grouping.tolist()):
+        group = collected.setdefault(at, Group([], []))
+        group.units.extend(facts.groups[row])
+        if row in facts.blocks:
+            group.blocks.append(facts.blocks[row])
     return list(collected.values())

@@ -120,6 +120,10 @@ class Facts:
         """Clusters that a person said this very item does not belong to, oldest first."""
         return sorted(self._rejected.get(item, ()))
 
+    def rejected_from(self, cluster: int) -> frozenset[int]:
+        """Items that a person said do not belong to a cluster."""
+        return frozenset(self._rejected_from.get(cluster, ()))
+
     def rejected(self, item: int) -> set[int]:
         """Clusters that a person said the item, or one of its unit, does not belong to."""
         return {cluster for mate in self.unit(item) for cluster in self._rejected.get(mate, ())}

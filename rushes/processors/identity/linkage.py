@@ -62,33 +62,26 @@ def averages(gram: Matrix, weights: Matrix) -> Generator[int, None, Matrix]:
 def agglomerate(
     gram: Matrix, weights: Matrix, apart: Flags | None = None, stop: float = -math.inf
 ) -> Generator[int, None, list[Merge]]:
-    """All merges by average linkage, best first, down to `stop`; ties to the lower index.
+    """All merges by average linkage, best first, down to `stop`, and the first that was refused there; ties to the
+    lower index.
 
     gram: (m, m) products of sums; weights: (m,); apart: (m, m), pairs that cannot be one.
     """
     count = len(weights)
-    weights, given, gram = weights.copy(), gram, np.empty((count, count))
-    mean = np.empty((count, count))
+    weights = weights.copy()
     apart = None if apart is None else apart.copy()
-    best, value = np.zeros(count, np.int64), np.full(count, -np.inf)
-    for rows in spans(count, 8 * count):
-        gram[rows] = given[rows]
-        np.divide(gram[rows], np.multiply.outer(weights[rows], weights), out=mean[rows])
-        if apart is not None:
-            mean[rows][apart[rows]] = -np.inf
-        places = np.arange(rows.start, rows.stop)
-        mean[places, places] = -np.inf
-        best[rows] = mean[rows].argmax(1)
-        value[rows] = mean[places, best[rows]]
-        yield STEP_COST + 8 * count * len(places)
+    gram, mean, best, value = yield from _nearest(gram, weights, apart)
     alive = np.ones(count, np.bool_)
     merges: list[Merge] = []
     for _ in range(count - 1):
         one = int(value.argmax())
         height = float(value[one])
-        if not height > max(stop, -math.inf):
+        if height == -math.inf:
             break
         kept, gone = sorted((one, int(best[one])))
+        if not height > stop:
+            merges.append(Merge(kept, gone, height))
+            break
         gram[kept] += gram[gone]
         gram[:, kept] += gram[:, gone]
         weights[kept] += weights[gone]
@@ -116,6 +109,26 @@ def agglomerate(
         merges.append(Merge(kept, gone, height))
         yield STEP_COST + (12 + 2 * len(stale_rows)) * count
     return merges
+
+
+def _nearest(
+    given: Matrix, weights: Matrix, apart: Flags | None
+) -> Generator[int, None, tuple[Matrix, Matrix, NDArray[np.int64], Matrix]]:
+    """Copies of the products, (m, m), their means, and of each row the best other and its mean, (m,)."""
+    count = len(weights)
+    gram, mean = np.empty((count, count)), np.empty((count, count))
+    best, value = np.zeros(count, np.int64), np.full(count, -np.inf)
+    for rows in spans(count, 8 * count):
+        gram[rows] = given[rows]
+        np.divide(gram[rows], np.multiply.outer(weights[rows], weights), out=mean[rows])
+        if apart is not None:
+            mean[rows][apart[rows]] = -np.inf
+        places = np.arange(rows.start, rows.stop)
+        mean[places, places] = -np.inf
+        best[rows] = mean[rows].argmax(1)
+        value[rows] = mean[places, best[rows]]
+        yield STEP_COST + 8 * count * len(places)
+    return gram, mean, best, value
 
 
 def cut(merges: Sequence[Merge], count: int, threshold: float) -> NDArray[np.int64]:

@@ -79,6 +79,16 @@ class Partition:
     def __contains__(self, item: object) -> bool:
         return item in self._entries
 
+    @property
+    def items_counted(self) -> int:
+        """Items ever added: all are below."""
+        return self._next_item
+
+    @property
+    def clusters_counted(self) -> int:
+        """Clusters ever made: all are below."""
+        return self._next_cluster
+
     def items(self) -> list[int]:
         """All items, oldest first."""
         return list(self._entries)
@@ -260,12 +270,19 @@ class Partition:
             weight += entry.weight
         return total, weight
 
-    def reweigh(self) -> None:
-        """Judge all qualities anew by the scale as it now is."""
-        for item, entry in self._entries.items():
+    def reweigh(self, among: Iterable[int] | None = None) -> list[int]:
+        """Judge qualities anew by the scale as it now is: all, or those of some integers. Gives the items of which that
+        is no longer what it was.
+        """
+        changed = []
+        for item in self.items() if among is None else among:
+            entry = self._entries.get(item)
+            if entry is None:
+                continue
             good = entry.observation.may_found and self.quality.is_good(entry.observation.quality)
             if good == entry.good:
                 continue
+            changed.append(item)
             cluster = entry.cluster
             if cluster is not None:
                 self.clusters.add(cluster, entry.grid, (GOOD_WEIGHT if good else POOR_WEIGHT) - entry.weight)
@@ -274,6 +291,7 @@ class Partition:
                 self._stop_waiting(item)
                 entry.good = good
                 self._wait(item)
+        return changed
 
     def violations(self) -> list[str]:
         """Hard facts broken by the partition as it stands, for tests: always none."""

@@ -1,5 +1,6 @@
 """From a grouping of units to moves: which id each group inherits, and who goes where."""
 
+import math
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from rushes.processors.identity.arrival import NEAREST
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.gallery import Scored
 from rushes.processors.identity.grid import linkage
+from rushes.processors.identity.neighbourhoods import Block, Unit
 from rushes.processors.identity.partition import Partition
+from rushes.processors.identity.slices import STEP_COST
 
 Revised = Literal["merged", "split", "promoted", "moved", "noise"]
-Unit = tuple[int, ...]
-
 Touched = dict[int, int | None]
 """Items that were moved, and the cluster each was in before."""
 
@@ -33,7 +34,10 @@ OWN_SPREAD: Final = 4.0
 """Scores that the library's background counts as, where the spread of an item's own is estimated."""
 
 UNIT_COST: Final = 20_000
-"""Elements touched that moving an item takes as long as (some 20 us)."""
+"""Operations that moving an item takes as long as (some 30 us)."""
+
+FLAT_ROWS: Final = 8_192
+"""Rows up to which a gallery compares with every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,15 @@ class Move:
     threshold: float
 
 
-def inherit(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[int | None]:
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is to be one cluster: units, and blocks of clusters that stay together."""
+
+    units: list[Unit]
+    blocks: list[Block]
+
+
+def inherit(partition: Partition, groups: Sequence[Group]) -> list[int | None]:
     """The cluster id of each group: the one it shares most items with, each inherited once, ties to the older; pinned
     items bind their group to their cluster. None where it is new, or one waiting item.
     """
@@ -59,12 +71,14 @@ def inherit(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[int 
     used: set[int] = set()
     overlaps = []
     for place, group in enumerate(groups):
-        for unit in group:
-            pin = partition.facts.unit_pin(unit[0])
+        bound = [partition.facts.unit_pin(unit[0]) for unit in group.units]
+        bound += [block.cluster for block in group.blocks if partition.facts.pinned_to(block.cluster)]
+        for pin in bound:
             if pin is not None:
                 taken[place] = pin
                 used.add(pin)
-        shared = Counter(partition.cluster_of(item) for unit in group for item in unit)
+        shared = Counter(partition.cluster_of(item) for unit in group.units for item in unit)
+        shared.update({block.cluster: block.items for block in group.blocks})
         overlaps += [(-count, cluster, place) for cluster, count in shared.items() if cluster is not None]
     for _, cluster, place in sorted(overlaps):
         if place not in taken and cluster not in used:
@@ -74,21 +88,23 @@ def inherit(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[int 
 
 
 def carry_out(
-    partition: Partition, groups: Sequence[Sequence[Unit]], threshold: float, touched: Touched
+    partition: Partition, groups: Sequence[Group], threshold: float, touched: Touched
 ) -> Generator[int, None, None]:
     """Make the partition agree with the groups, unit by unit; what is touched is noted.
 
     A unit that another fact keeps out of its group's cluster waits for the others to move, then goes where it best may.
     """
     blocked: list[tuple[Unit, int | None]] = []
-    for planned, target in _goals(partition, groups):
+    goals = _goals(partition, groups)
+    yield STEP_COST + UNIT_COST // 10 * sum(len(group.units) for group in groups)
+    for planned, target in goals:
         unit = partition.facts.unit(planned[0])  # it may have grown since the plan was made
         note(partition, unit, touched)
         if target is not None and target in partition.unit_forbidden(unit):
             blocked.append((unit, target))
         else:
             partition.place(unit, target)
-        yield UNIT_COST * len(unit)
+        yield move_cost(partition) * len(unit)
     for planned, _ in blocked:
         unit = partition.facts.unit(planned[0])
         note(partition, unit, touched)
@@ -99,7 +115,20 @@ def carry_out(
             settle(partition, unit, threshold)
         else:
             partition.place(unit, target)
-        yield UNIT_COST * len(unit)
+        yield move_cost(partition) * len(unit)
+
+
+def move_cost(partition: Partition) -> int:
+    """Operations of moving an item, explaining it and telling of it."""
+    return UNIT_COST + search_cost(len(partition.clusters), partition.dim)
+
+
+def search_cost(rows: int, dim: int) -> int:
+    """Operations of comparing a sum with this many rows: all of a small gallery; of a large one it grows as the root,
+    as measured from 10,000 to a million (benchmarks/bench_gallery.py).
+    """
+    flat = min(rows, FLAT_ROWS)
+    return STEP_COST + flat * dim // 8 * math.isqrt(max(rows // FLAT_ROWS, 1))
 
 
 def note(partition: Partition, unit: Unit, touched: Touched) -> None:
@@ -108,18 +137,27 @@ def note(partition: Partition, unit: Unit, touched: Touched) -> None:
         touched.setdefault(item, partition.cluster_of(item))
 
 
-def _goals(partition: Partition, groups: Sequence[Sequence[Unit]]) -> list[tuple[Unit, int | None]]:
+def _goals(partition: Partition, groups: Sequence[Group]) -> list[tuple[Unit, int | None]]:
     """Units that are not where their group is to be."""
     goals: list[tuple[Unit, int | None]] = []
+    named = {item for group in groups for unit in group.units for item in unit}
     for group, inherited in zip(groups, inherit(partition, groups), strict=True):
-        lone = sum(len(unit) for unit in group) == 1
+        lone = not group.blocks and sum(len(unit) for unit in group.units) == 1
         target = inherited
         if lone and (inherited is None or not partition.facts.is_spoken_of(inherited)):
             target = None
+        leaving = [block.cluster for block in group.blocks if block.cluster != target]
+        units = group.units + [unit for cluster in leaving for unit in _units_besides(partition, cluster, named)]
         if target is None and not lone:
-            target = partition.new_cluster(founder=min(unit[0] for unit in group))
-        goals += [(unit, target) for unit in group if any(partition.cluster_of(item) != target for item in unit)]
+            target = partition.new_cluster(founder=min(unit[0] for unit in units))
+        goals += [(unit, target) for unit in units if any(partition.cluster_of(item) != target for item in unit)]
     return goals
+
+
+def _units_besides(partition: Partition, cluster: int, named: set[int]) -> list[Unit]:
+    """Units of a cluster without those named, oldest first."""
+    units = dict.fromkeys(partition.facts.unit(item) for item in sorted(partition.members(cluster) - named))
+    return [unit for unit in units if named.isdisjoint(unit)]
 
 
 def settle(partition: Partition, unit: Unit, threshold: float) -> None:

@@ -48,16 +48,19 @@ def median(values: Values) -> Generator[int, None, float]:
     while True:
         low = sample[PROBED // 2 - off] if off < PROBED // 2 else -np.inf
         high = sample[PROBED // 2 + off] if off < PROBED // 2 else np.inf
-        below, within = 0, []
-        for span in spans(count, 4):
+        below, equal, within = 0, 0, []
+        for span in spans(count, 5):
             part = values[span]
             below += int(np.count_nonzero(part < low))
-            within.append(part[(part >= low) & (part <= high)])
-            yield STEP_COST + 4 * len(part)
+            equal += int(np.count_nonzero(part == low))
+            within.append(part[(part > low) & (part < high)])
+            yield STEP_COST + 5 * len(part)
         near = np.concatenate(within)
-        if below <= middle[0] and middle[1] < below + len(near):
-            places = middle[0] - below, middle[1] - below
+        places = middle[0] - below - equal, middle[1] - below - equal
+        if places[0] >= 0 and places[1] < len(near):
             yield 10 * len(near)
-            sorted_near = np.partition(near, places)
-            return float((sorted_near[places[0]] + sorted_near[places[1]]) / 2)
+            ordered = np.partition(near, places)
+            return float((ordered[places[0]] + ordered[places[1]]) / 2)
+        if middle[0] >= below and places[1] < 0:
+            return float(low)
         off *= 4

@@ -30,7 +30,7 @@ def looked_at(material: Material):
         partition.add(Observation(row.astype(np.float16), frame=n, shot=int(material.shots[n])))
         for n, row in enumerate(material.vectors)
     ]
-    sample = rows(partition, [(item,) for item in items])
+    sample = run(rows(partition, [(item,) for item in items]))
     similarity = run(products(sample.sums, sample.weights)) / np.multiply.outer(sample.weights, sample.weights)
     return run(look_at_shots(partition, sample.groups, similarity)), sample
 
@@ -79,7 +79,7 @@ def test_rows_added_up_are_the_sums_of_their_items(shots, seed):
     vectors = np.random.default_rng(seed).standard_normal((len(shots), 8)).astype(np.float16)
     partition = Partition(8)
     units = [(partition.add(Observation(row, frame=n % 3)),) for n, row in enumerate(vectors)]
-    sample = rows(partition, units)
+    sample = run(rows(partition, units))
     found = merged(sample, np.array([shots.index(shot) for shot in shots]))
     for row, first in enumerate(sorted({shots.index(shot) for shot in shots})):
         mine = [item for item, shot in enumerate(shots) if shot == shots[first]]

@@ -1,0 +1,140 @@
+"""What background work is to look at in a large library, such that an item costs the same whatever the size.
+
+A cluster is looked at when it grew by a quarter since it last was: a look costs a search, so there are few for each
+item. What grew less, and what waits and found nobody when it came, is looked at where everything is asked for. When the
+threshold changed, only those are looked at for which it may decide otherwise: each look says between which thresholds
+it would have ended the same.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from rushes.processors.identity.partition import Partition
+
+GROWN: Final = 1.25
+"""Weight of a cluster, times what it was, from which it is looked at again."""
+
+MOST_GROWN: Final = 200.0
+"""Weight by which it may grow at most: as many units as are looked at one by one."""
+
+SWEEP_PER_ITEM: Final = 4
+"""Items looked through for each new one after the threshold changed: done before the library grew by half again."""
+
+SWEEP_COST: Final = 1_000
+"""Operations of looking at what is known of an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a look ended: the same at any threshold above `refused`, up to `inner`."""
+
+    refused: float
+    inner: float = math.inf
+    weight: float = 1.0
+    """Of the cluster, as it was then."""
+
+
+class Agenda:
+    """Clusters and waiting items to be looked at, in the order in which they came."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.partition = partition
+        self.poor: dict[int, None] = {}
+        self._waiting: dict[int, None] = {}
+        self._clusters: dict[int, None] = {}
+        self._later: dict[int, None] = {}
+        self._ended: dict[int, Ended] = {}
+        self._alone: dict[int, Ended] = {}
+        self._swept: int | None = None
+
+    def note(self, item: int) -> None:
+        """An item arrived, or was decided anew."""
+        partition = self.partition
+        cluster = partition.cluster_of(item)
+        if not partition.entry(item).good:
+            self.poor[item] = None
+        elif cluster is None:
+            self._waiting[item] = None
+        else:
+            if partition.facts.unit_pin(item) is not None:
+                self._ended.pop(cluster, None)
+            if self._has_grown(cluster):
+                self._clusters[cluster] = None
+                self._later.pop(cluster, None)
+            else:
+                self._later[cluster] = None
+
+    def clear(self) -> None:
+        """Everything was looked at."""
+        self.poor.clear()
+        self._waiting.clear()
+        self._clusters.clear()
+        self._later.clear()
+        self._ended.clear()
+        self._alone.clear()
+        self._swept = None
+
+    def sweep(self) -> None:
+        """Look through all items, for the threshold changed."""
+        self._swept = 0
+
+    def pending(self, threshold: float, arrived: int, *, everything: bool) -> Iterator[int | None]:
+        """What to look at now: clusters that grew, and of a sweep some items for each that arrived; or everything. An
+        item of a cluster stands for it; None where nothing is to be done, which takes SWEEP_COST too. Each stays noted
+        until the next is asked for.
+        """
+        if everything:
+            self._clusters |= self._later
+            self._later.clear()
+        waiting, clusters = list(self._waiting) if everything else [], list(self._clusters)
+        for item in waiting:
+            yield item if self._is_good(item) and self._is_due(item) else None
+            self._waiting.pop(item, None)
+        for cluster in clusters:
+            members = self.partition.members(cluster) if cluster in self._clusters else ()
+            yield min(members, default=None)
+            self._clusters.pop(cluster, None)
+        quota = SWEEP_PER_ITEM * arrived
+        while self._swept is not None and (everything or quota > 0):
+            quota -= 1
+            item = self._swept
+            if item >= self.partition.items_counted:
+                self._swept = None
+                return
+            if item in self.partition and not self.partition.entry(item).good:
+                self.poor[item] = None
+            yield item if self._is_good(item) and not self._holds(item, threshold) else None
+            if self._swept is not None:
+                self._swept = item + 1
+
+    def looked_at(self, item: int, clusters: Iterable[int], ended: Ended) -> None:
+        """An item, or the clusters that it and those with it are in now."""
+        if self.partition.cluster_of(item) is None:
+            self._alone[item] = ended
+        else:
+            self._alone.pop(item, None)
+        for cluster in clusters:
+            self._clusters.pop(cluster, None)
+            self._later.pop(cluster, None)
+            self._ended[cluster] = replace(ended, weight=self.partition.clusters.weight(cluster))
+
+    def _is_good(self, item: int) -> bool:
+        return item in self.partition and self.partition.entry(item).good
+
+    def _is_due(self, item: int) -> bool:
+        """Whether an item that waited still does, or is in a cluster that was not looked at since it grew."""
+        cluster = self.partition.cluster_of(item)
+        return cluster is None or self._has_grown(cluster)
+
+    def _has_grown(self, cluster: int) -> bool:
+        ended = self._ended.get(cluster)
+        if ended is None:
+            return True
+        return self.partition.clusters.weight(cluster) >= min(GROWN * ended.weight, MOST_GROWN + ended.weight)
+
+    def _holds(self, item: int, threshold: float) -> bool:
+        cluster = self.partition.cluster_of(item)
+        ended = self._alone.get(item) if cluster is None else self._ended.get(cluster)
+        return ended is not None and ended.refused < threshold <= ended.inner

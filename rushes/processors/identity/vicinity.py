@@ -1,0 +1,132 @@
+"""The part of a large partition that one look is about: a cluster by its units, with what might exchange some with it.
+
+Its size is bounded, whatever the clusters': of a large cluster the newest units are looked at one by one, beside all
+the others as one; a neighbour comes with its units where it has no more than the cluster itself, else as one.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Final
+
+import numpy as np
+
+from rushes.processors.identity.agenda import SWEEP_COST
+from rushes.processors.identity.neighbourhoods import (
+    Block,
+    Rows,
+    Unit,
+    alike_to_their_pins,
+    apart_blocks,
+    rows,
+)
+from rushes.processors.identity.partition import Partition
+from rushes.processors.identity.planning import search_cost
+from rushes.processors.identity.slices import STEP_COST
+
+MOST_OWN: Final = 200
+"""Units of a cluster looked at one by one."""
+
+MOST_UNITS: Final = 400
+"""Units of a vicinity."""
+
+MOST_NEAR: Final = 100
+"""Neighbours in clusters, and as many that wait."""
+
+LEAST_UNITS: Final = 32
+"""Units that a neighbour may have whatever the cluster's size."""
+
+MEMBER_COST: Final = 300
+"""Operations of sorting one member in."""
+
+UNIT_COST: Final = 1_000
+"""Operations of looking up the facts of a unit."""
+
+MOST_OF_ONE: Final = 30
+"""Items of a cluster in a sample."""
+
+DRAWS: Final = 10_000
+"""Clusters drawn at most, those that are no more among them."""
+
+
+def around(partition: Partition, item: int, low: float) -> Generator[int, None, tuple[Rows, list[Unit]]]:
+    """Rows of an item's cluster (or of the item) and of clusters and waiting items that score `low` with it or more;
+    and the units among them that are its own.
+    """
+    cluster = partition.cluster_of(item)
+    blocks: list[Block] = []
+    if cluster is None:
+        total, weight = partition.unit_sum((item,))
+        own = [item]
+    else:
+        total, weight = partition.clusters.total(cluster), partition.clusters.weight(cluster)
+        own = sorted(partition.members(cluster))
+        yield MEMBER_COST * len(own)
+        if len(own) > MOST_OWN:
+            own = [each for unit in good_units(partition, own[-MOST_OWN:]) for each in unit]
+            blocks += _block(partition, cluster, own)
+    items, room = list(own), max(len(own), LEAST_UNITS)
+    near = partition.scores(total, 0, low, weight, () if cluster is None else (cluster,))
+    yield search_cost(len(partition.clusters), partition.dim)
+    for other, _ in near[:MOST_NEAR]:
+        members = partition.members(other)
+        if len(members) <= room and len(items) + len(members) <= MOST_UNITS:
+            items += sorted(members)
+        else:
+            blocks += _block(partition, other, [])
+    waiting = partition.noise_scores(total, 0, low, weight, (item,))
+    items += [other for other, _ in waiting[:MOST_NEAR] if len(items) < MOST_UNITS]
+    yield search_cost(len(partition.noise), partition.dim)
+    units = good_units(partition, items)
+    if len(units) + len(blocks) > 1:
+        units = alike_to_their_pins(partition, units, low)
+    yield STEP_COST + UNIT_COST * len(units)
+    found = yield from rows(partition, units, blocks)
+    if blocks:
+        found = yield from apart_blocks(partition, found)
+    return found, good_units(partition, own)
+
+
+def drawn(partition: Partition, count: int) -> Generator[int, None, list[int]]:
+    """Items of whole neighbourhoods: clusters drawn at random with their three nearest, 30 items of each at most."""
+    rng = np.random.default_rng(len(partition))
+    chosen: dict[int, None] = {}
+    tried: set[int] = set()
+    for at in rng.integers(max(partition.clusters_counted, 1), size=DRAWS).tolist():
+        yield SWEEP_COST
+        if at in tried or at not in partition.clusters:
+            continue
+        tried.add(at)
+        total, weight = partition.clusters.total(at), partition.clusters.weight(at)
+        for near, _ in partition.scores(total, 4, 2.0, weight):
+            items = [item for item in sorted(partition.members(near)) if partition.entry(item).good]
+            yield MEMBER_COST * len(items)
+            if len(items) > MOST_OF_ONE:
+                items = sorted(items[k] for k in rng.choice(len(items), MOST_OF_ONE, replace=False))
+            chosen.update(dict.fromkeys(items))
+        yield search_cost(len(partition.clusters), partition.dim)
+        if len(chosen) >= count:
+            break
+    return sorted(chosen)[:count]
+
+
+def good_units(partition: Partition, items: Sequence[int]) -> list[Unit]:
+    """Units with a good item in them, each once, in order."""
+    seen: set[int] = set()
+    units = []
+    for item in items:
+        if item in seen:
+            continue
+        unit = partition.facts.unit(item)
+        seen.update(unit)
+        if any(partition.entry(each).good for each in unit):
+            units.append(unit)
+    return units
+
+
+def _block(partition: Partition, cluster: int, but: Sequence[int]) -> list[Block]:
+    """A cluster as one, without some of its items; none where there are no others."""
+    total, weight = partition.unit_sum(but)
+    left = partition.clusters.weight(cluster) - weight
+    if left <= 0.0:
+        return []
+    items = len(partition.members(cluster)) - len(but)
+    return [Block(cluster, items, partition.clusters.total(cluster) - total, left)]

@@ -1,0 +1,159 @@
+"""Libraries too large to be linked as a whole, made small: each cluster is looked at with what is near it."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rushes.processors.identity.calibration import Calibration
+from rushes.processors.identity.clusterer import Clusterer
+from rushes.processors.identity.consolidation import Schedule
+from rushes.processors.identity.facts import Contradiction
+from rushes.processors.identity.levels import SAMPLE_COST
+from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.slices import MOST_AT_ONCE
+from rushes.processors.identity.vicinity import around
+from tests.making_identities import alone, groups, identities
+
+LARGE = Schedule(exact_limit=20)
+MOST_PIECE = max(2 * MOST_AT_ONCE, SAMPLE_COST)
+KNOWN = Calibration(join=0.5, different_mean=0.0, different_std=0.1, same_mean=0.7, items=500, uncertainty=0.05)
+
+
+def narrow():
+    """Vicinities so narrow that clusters of a few items are looked at in part."""
+    return patch.multiple("rushes.processors.identity.vicinity", MOST_OWN=4, MOST_UNITS=12, LEAST_UNITS=2, MOST_NEAR=3)
+
+
+def clustered(frames: list[list[Observation]], dim: int = 64, operations: int = 10_000_000) -> Clusterer:
+    clusterer = Clusterer(dim, KNOWN, LARGE)
+    for frame in frames:
+        clusterer.observe(frame)
+        while clusterer.due():
+            clusterer.work(operations)
+    clusterer.settle()
+    return clusterer
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("narrowly", [False, True])
+def test_identities_that_are_far_apart_are_found_in_any_order(seed, narrowly):
+    rng = np.random.default_rng(seed)
+    made = identities(seed, [1, 1, 2, 3, 5, 8, 40, 60], spread=0.5)
+    order = rng.permutation(len(made.vectors)).tolist()
+    with narrow() if narrowly else patch.dict({}):
+        found = groups(clustered(alone(made, order)), order)
+    assert found == {frozenset(np.flatnonzero(made.labels == label).tolist()) for label in range(8)}
+
+
+def test_a_cluster_that_two_identities_grew_into_is_split_and_what_is_one_is_merged():
+    made = identities(3, [30, 30], spread=0.5)
+    clusterer = Clusterer(64, KNOWN, LARGE)
+    clusterer.consolidator.fix(KNOWN)
+    partition = clusterer.partition
+    for one in alone(made, list(range(60))):
+        partition.add(one[0])
+    for cluster, items in ((partition.new_cluster(0), range(40)), (partition.new_cluster(40), range(40, 60))):
+        for item in items:
+            partition.put(item, cluster)
+            clusterer.consolidator.note(item)
+    clusterer.settle()
+    assert groups(clusterer, list(range(60))) == {frozenset(range(30)), frozenset(range(30, 60))}
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    sizes=st.lists(st.integers(1, 25), min_size=2, max_size=6),
+    operations=st.sampled_from([1, 100_000, 3_000_000]),
+    narrowly=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_slice_breaks_a_fact_whatever_people_say_meanwhile(seed, sizes, operations, narrowly):
+    rng = np.random.default_rng(seed)
+    made = identities(seed, sizes, spread=float(rng.uniform(0.3, 1.2)))
+    clusterer = Clusterer(64, KNOWN, LARGE)
+    partition = clusterer.partition
+    with narrow() if narrowly else patch.dict({}):
+        for place, item in enumerate(rng.permutation(len(made.vectors)).tolist()):
+            tracklet = int(made.labels[item]) if rng.random() < 0.2 else None
+            quality = float(rng.choice([0.9, 0.9, 0.05]))
+            clusterer.observe([Observation(made.vectors[item], frame=place // 3, quality=quality, tracklet=tracklet)])
+            clusterer.work(operations)
+            at = int(rng.integers(place + 1))
+            if rng.random() < 0.1 and partition.clusters_counted and at in partition:
+                cluster = int(rng.integers(partition.clusters_counted))
+                try:
+                    said = partition.pin(at, cluster) if rng.random() < 0.5 else partition.reject(at, cluster)
+                except Contradiction:
+                    continue
+                for each in said:
+                    if partition.cluster_of(each) is None:
+                        clusterer.decide([each])
+            assert partition.violations() == []
+        clusterer.settle()
+    assert partition.violations() == []
+
+
+@given(seed=st.integers(0, 10_000), operations=st.sampled_from([1, 50_000, 2_000_000]), narrowly=st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_work_in_small_slices_ends_where_work_in_one_does(seed, operations, narrowly):
+    made = identities(seed, [1, 2, 4, 9, 30], spread=0.9)
+    frames = alone(made, np.random.default_rng(seed).permutation(len(made.vectors)))
+    with narrow() if narrowly else patch.dict({}):
+        one, other = clustered(frames), clustered(frames, operations=operations)
+    assert groups(one, list(range(46))) == groups(other, list(range(46)))
+    assert [one.partition.cluster_of(item) for item in range(46)] == [
+        other.partition.cluster_of(item) for item in range(46)
+    ]
+
+
+@pytest.mark.parametrize("sizes", [[600], [1] * 500, [100, 100, 100, 3, 2, 1, 1, 1], [5] * 100])
+def test_no_slice_does_more_than_it_was_given_and_one_piece(sizes):
+    made = identities(1, sizes, 512)
+    clusterer = Clusterer(512, schedule=LARGE)
+    consolidator = clusterer.consolidator
+    most = 0
+    for frame in alone(made, np.random.default_rng(1).permutation(len(made.vectors))):
+        clusterer.observe(frame)
+        while clusterer.due():
+            before = consolidator.operations
+            clusterer.work(1)
+            most = max(most, consolidator.operations - before)
+    assert 0 < most <= MOST_PIECE
+
+
+def test_what_a_persons_word_interrupted_is_looked_at_after_all():
+    made = identities(5, [20] * 6, spread=0.5)
+    clusterer = Clusterer(64, KNOWN, LARGE)
+    clusterer.consolidator.fix(KNOWN)
+    partition = clusterer.partition
+    for one in alone(made, list(range(120))):
+        partition.add(one[0])
+    for start in range(0, 120, 10):
+        cluster = partition.new_cluster(start)
+        for item in range(start, start + 10):
+            partition.put(item, cluster)
+            clusterer.consolidator.note(item)
+    while clusterer.due():
+        clusterer.work(1_000)
+        if clusterer.consolidator.operations < 20_000_000:
+            partition.reject(0, 11)
+            partition.unreject(0, 11)
+            clusterer.consolidator.request()
+    assert groups(clusterer, list(range(120))) == {frozenset(range(start, start + 20)) for start in range(0, 120, 20)}
+
+
+def test_a_cluster_is_looked_at_again_when_it_grew_by_a_quarter_and_all_are_when_everything_is_asked_for():
+    made = identities(5, [200], spread=0.5)
+    clusterer = Clusterer(64, KNOWN, LARGE)
+    clusterer.consolidator.fix(KNOWN)
+    with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
+        for frame in alone(made, list(range(200))):
+            clusterer.observe(frame)
+            clusterer.work(10**9)
+        looks = looked.call_count
+        clusterer.settle()
+        assert looked.call_count <= looks + 1
+    assert 3 <= looks <= 25
