@@ -37,7 +37,8 @@ PLAIN: Final[tuple[Layout, ...]] = (
     layouts.non_faces,
 )
 LAYOUTS: Final = (*PLAIN, footage.same_frame, footage.tracklets)
-SMALL: Final = tuple(one for one in LAYOUTS if one not in {layouts.one_identity, layouts.all_different})
+ENDS: Final = (layouts.one_identity, layouts.all_different)
+SMALL: Final = tuple(one for one in LAYOUTS if one not in ENDS)
 BASES: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 DIMS: Final = (48, 96, 128, 256, 512, 768)
 
@@ -76,6 +77,11 @@ def lessons(rng: np.random.Generator, sets: list[LabelledSet], counts: Counts) -
         material = layouts.labelled(_sane(rng, sets).draw(rng, [*sizes, *lone]), rng)
         found.append(lesson(_part(material, 1000, rng)))
     return found
+
+
+def ends(rng: np.random.Generator, sets: list[LabelledSet], count: int) -> list[Lesson]:
+    """Libraries of one identity and of nothing but strangers, in turn."""
+    return [lesson(ENDS[number % 2](_sane(rng, sets), rng)) for number in range(count)]
 
 
 def lesson(material: Material) -> Lesson:

@@ -102,8 +102,14 @@ class Voices:
 
     prior_weight: float = 1.0
     """Of what other libraries taught; its own uncertainty says how narrow it is."""
-    between_materials: float = 0.08
-    """Uncertainty of a prior besides its own: another material of the same model is never quite the same."""
+    between_materials: float = 0.2
+    """Uncertainty of a prior besides its own: families of look-alikes and poor pictures move a threshold as far, and a
+    library's own levels show it where one of them stands out.
+    """
+    contrast: int = 90
+    """Items from which a library's levels show that in full; of a few dozen, one that stands out is mostly chance."""
+    without_contrast: float = 0.08
+    """Likewise where a library's own levels show nothing: whether all of it is one group, and where within a gap."""
     few: float = 240
     """Items below which their own shape says little, and a prior the more: it counts as much as that many items do."""
     told_weight: float = 10.0
@@ -147,9 +153,10 @@ def calibrate(
             inside = 0.5 * near + 0.25 * (max(level.low, near - 0.15) + min(level.high, near + 0.15))
         else:
             near = float(np.clip(prior.join, level.low, level.high))
-            unsure = float(np.hypot(prior.uncertainty, voices.between_materials))
-            inside = _truncated_mean(prior.join, unsure, level.low, level.high)
-            off = (near - prior.join) / unsure
+            narrow = float(np.hypot(prior.uncertainty, voices.without_contrast))
+            wide = float(np.hypot(narrow, voices.between_materials * min(1.0, count / voices.contrast)))
+            inside = _truncated_mean(prior.join, narrow, level.low, level.high)
+            off = (near - prior.join) / (narrow if level.groups == 1 else wide)
             worth -= voices.prior_weight * max(1.0, voices.few / count) * min(0.5 * off**2, 30.0)
         worths.append(worth - voices.told_weight * evidence.contradicted(inside, voices.told_alone))
         slack = (min(level.high, near + 0.15) - max(level.low, near - 0.15)) / 4
