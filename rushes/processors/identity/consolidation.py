@@ -29,6 +29,7 @@ from rushes.processors.identity.planning import (
     Touched,
     carry_out,
     explain,
+    founded_by_none,
     note,
     search_cost,
     settle_late,
@@ -190,9 +191,16 @@ class Consolidator:
         yield from self._late([item for item in partition.items() if not partition.entry(item).good])
 
     def _late(self, items: list[int]) -> Work:
-        """Poor items are decided anew, once the good ones are where they belong; they bridge nothing."""
+        """Poor items are decided anew, once the good ones are where they belong; they bridge nothing, and are
+        no cluster by themselves.
+        """
         partition = self.partition
-        for item in items:
+        dissolved = founded_by_none(partition, items)
+        for item in dissolved:
+            note(partition, (item,), self._moved)
+            partition.place((item,), None)
+        yield UNIT_COST * len(dissolved)
+        for item in dict.fromkeys([*items, *dissolved]):
             if item not in partition:
                 continue
             unit = partition.facts.unit(item)

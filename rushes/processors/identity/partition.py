@@ -137,6 +137,10 @@ class Partition:
         """Items of a cluster; empty where it is retired."""
         return frozenset(self._members[cluster])
 
+    def has_good(self, cluster: int) -> bool:
+        """Whether a good item is in a cluster."""
+        return self.clusters.weight(cluster) > POOR_WEIGHT * len(self._members[cluster])
+
     def forbidden(self, item: int) -> set[int]:
         """Clusters that the item's unit may not join: those of frame mates, and those a person excluded."""
         return self.unit_forbidden(self.facts.unit(item))

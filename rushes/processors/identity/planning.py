@@ -28,7 +28,9 @@ LATE_CHANCE: Final = float(np.log(0.2))
 """Chance that the best of the wrong clusters is as far ahead, in nats."""
 
 LATE_FLOOR: Final = 0.3
-"""Of the way from the background to the threshold, below which nothing joins."""
+"""Of the way from the background to the threshold, that the best cluster is ahead of the others at least. Of an item's
+own background: what is blurred scores below the library's with everything.
+"""
 
 OWN_SPREAD: Final = 4.0
 """Scores that the library's background counts as, where the spread of an item's own is estimated."""
@@ -178,6 +180,18 @@ def settle(partition: Partition, unit: Unit, threshold: float) -> None:
         partition.place(unit, partition.new_cluster(founder=unit[0]))
 
 
+def founded_by_none(partition: Partition, items: Sequence[int]) -> list[int]:
+    """Items of clusters that some of these are in and no good item is: it left, or was judged anew. What a person spoke
+    of stays.
+    """
+    clusters = dict.fromkeys(partition.cluster_of(item) for item in items if item in partition)
+    found: list[int] = []
+    for cluster in clusters:
+        if cluster is not None and not partition.has_good(cluster) and not partition.facts.is_spoken_of(cluster):
+            found += sorted(partition.members(cluster))
+    return found
+
+
 def settle_late(partition: Partition, unit: Unit, calibration: Calibration) -> None:
     """Put a poor unit that is in no cluster where it best may be: at the threshold as any other, and below it where
     the best cluster is so far ahead of the others that chance would not do it. A poor item scores lower with its own
@@ -191,8 +205,7 @@ def settle_late(partition: Partition, unit: Unit, calibration: Calibration) -> N
     if not near:
         return
     best, score = near[0]
-    floor = calibration.different_mean + LATE_FLOOR * (calibration.join - calibration.different_mean)
-    if best in partition.unit_forbidden(unit) or score < floor:
+    if best in partition.unit_forbidden(unit):
         return
     rivals = np.array([other for _, other in near[1:]])
     mean, variance, count = calibration.different_mean, calibration.different_std**2, len(partition.clusters)
@@ -200,6 +213,8 @@ def settle_late(partition: Partition, unit: Unit, calibration: Calibration) -> N
         mean = float(np.median(rivals))
         lower = rivals[rivals <= mean]
         variance = (2 * float(((lower - mean) ** 2).sum()) + OWN_SPREAD * variance) / (2 * len(lower) + OWN_SPREAD)
+    if score < mean + LATE_FLOOR * (calibration.join - calibration.different_mean):
+        return
     if np.log(count) + log_ndtr(-(score - mean) / np.sqrt(variance + 1e-6)) < LATE_CHANCE:
         partition.place(unit, best)
 

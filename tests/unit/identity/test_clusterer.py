@@ -77,6 +77,44 @@ def test_a_cluster_keeps_its_id_while_it_grows():
     assert len(set(ids[20:])) == 1
 
 
+def blurred(made, items, base=0.0):
+    """Items moved towards what all blurred pictures share; `base`: the likeness that strangers have besides."""
+    shared = np.random.default_rng(99).standard_normal(made.vectors.shape[1])
+    shared /= np.linalg.norm(shared)
+    common = np.zeros(made.vectors.shape[1])
+    common[0] = np.sqrt(base)
+    rows = common + np.sqrt(1 - base) * made.vectors.astype(np.float64)
+    rows[items] = 0.5 * rows[items] + 0.7 * shared
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+
+
+def test_poor_items_that_were_the_first_are_no_cluster_once_better_ones_tell_that_they_are_poor():
+    made = identities(11, [8, 8, 8, 8])
+    poor = [0, 1, 8, 9, 16, 24]
+    vectors = blurred(made, poor)
+    order = [*poor, *(item for item in range(32) if item not in poor)]
+    clusterer = Clusterer(64)
+    for frame, item in enumerate(order):
+        clusterer.observe([Observation(vectors[item], frame=frame, quality=0.25 if item in poor else 0.9)])
+        if frame == len(poor) - 1:
+            clusterer.settle()
+            assert any(clusterer.partition.cluster_of(number) is not None for number in range(len(poor)))
+    clusterer.settle()
+    assert groups(clusterer, order) == truth(made)
+
+
+def test_a_blurred_item_joins_its_own_though_it_scores_below_what_strangers_do():
+    made = identities(12, [6] * 14, dim=256)
+    poor = [5, 17, 29]
+    vectors = blurred(made, poor, base=0.55)
+    order = list(range(84))
+    frames = [[Observation(vectors[item], frame=item, quality=0.1 if item in poor else 0.9)] for item in order]
+    clusterer = run(frames, dim=256)
+    own = clusterer.partition.scores(clusterer.partition.entry(5).vector(), 1, 2.0)[0][1]
+    assert own < clusterer.calibration.different_mean
+    assert groups(clusterer, order) == truth(made)
+
+
 def test_poor_items_join_late_and_never_found():
     made = identities(7, [6, 6], spread=0.4)
     clusterer = Clusterer(64)
