@@ -23,6 +23,7 @@ import psutil
 from environment import describe
 from numpy.typing import NDArray
 
+from rushes.infra.long_lived import LongLived
 from rushes.processors.evaluation.metrics import bcubed
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.partition import Observation
@@ -91,6 +92,7 @@ class Library:
         self.before = psutil.Process().memory_info().rss
         self.crowd = Crowd(items + window)
         self.clusterer = Clusterer(DIM)
+        self._memory = LongLived()
         self.size = 0
 
     def arrive(self, count: int, times: Times) -> None:
@@ -102,6 +104,7 @@ class Library:
                 seen = [Observation(picture, frame=self.size)]
                 started = time.process_time()
                 self.clusterer.observe(seen)
+                self._memory.grew()
                 times.arrivals.append(time.process_time() - started)
                 times.waits.append(times.arrivals[-1] + before)
                 self.slice_s = times.slice(self.clusterer)
@@ -123,6 +126,7 @@ class Library:
                         cluster[label] = partition.new_cluster(founder=item)
                     partition.put(item, cluster[label])
                 self.size += 1
+        self._memory.stays()
 
     def finish(self, times: Times) -> None:
         """All background work, in slices."""

@@ -14,6 +14,7 @@ import structlog
 from numpy.typing import NDArray
 
 from rushes.infra.library_log.port import LibraryLog
+from rushes.infra.long_lived import LongLived
 from rushes.infra.store.port import ClusterRow, ItemRow, Space
 from rushes.processors.clustering.arrivals import SKIPPED
 from rushes.processors.clustering.fold import apply
@@ -61,6 +62,7 @@ class Owner:
         self._generation = generation
         self._partitions: dict[int, Partition] = {}
         self.unverified: dict[LibraryId, None] = {}
+        self._memory = LongLived()
 
     def library(self, library_id: LibraryId) -> Library | None:
         """A library held now; None where nothing of it was applied here."""
@@ -103,8 +105,10 @@ class Owner:
 
     def drop(self, partitions: frozenset[int]) -> None:
         """Drop the state of partitions that are no longer ours."""
-        for partition in partitions:
-            self._partitions.pop(partition, None)
+        dropped = [self._partitions.pop(partition, None) for partition in partitions]
+        if any(held is not None and held.libraries for held in dropped):
+            dropped.clear()
+            self._memory.shrank()
 
     def catch_up(self, partition: int, until: int) -> dict[LibraryId, Changes]:
         """Make the state that of the log before offset `until`: silently from the beginning, where nothing is held.
@@ -116,6 +120,7 @@ class Owner:
             held = Partition(until, self._fold(partition, until, None, {}))
             self._partitions[partition] = held
             self.unverified.update(dict.fromkeys(held.libraries))
+            self._memory.stays()
             return {}
         missed: dict[LibraryId, Changes] = {}
         if until > held.next_offset:
@@ -175,6 +180,7 @@ class Owner:
         if before is not None:
             changes.merge(_differences(before, library))
         held.next_offset = max(held.next_offset, offset + 1)
+        self._memory.grew()
         if failure is not None:
             message = f"{entry.type} {entry.entry_id} could not be applied: {failure!r}"
             raise EntryFailed(message, changes) from failure
