@@ -1,8 +1,10 @@
 """Pairs of clusters that may be one and are not alike enough to be sure: for a person to look at."""
 
+from itertools import islice
 from typing import Final
 
 from rushes.processors.identity.clusterer import Clusterer
+from rushes.processors.identity.planning import search_cost
 
 LEAST_PROBABLE: Final = 0.2
 """A pair below is not worth a look: four of five would be turned down."""
@@ -23,6 +25,8 @@ class MergeProposals:
     def __init__(self) -> None:
         self._stale: dict[int, None] = {}
         self._proposed: dict[int, Proposed] = {}
+        self._saved = 0
+        """Operations left over: in a large library one look takes those of several slices."""
 
     def touch(self, cluster: int) -> None:
         """A cluster's members changed."""
@@ -37,9 +41,10 @@ class MergeProposals:
         whose proposals changed.
         """
         partition = clusterer.partition
-        cost = max(1, len(partition.clusters) * partition.dim)
+        cost = search_cost(len(partition.clusters), partition.dim)
+        looks, self._saved = divmod(self._saved + operations, cost)
         changed: list[int] = []
-        for cluster in list(self._stale)[: operations // cost]:
+        for cluster in list(islice(self._stale, looks)):
             del self._stale[cluster]
             found = _look(clusterer, cluster) if partition.members(cluster) else ()
             if found != self.of(cluster):
