@@ -16,10 +16,13 @@ from typing import Final
 
 import av
 import numpy as np
-from shot_scenes import HEIGHT, KINDS, WIDTH, Clip, Picture, Span, clips, developed, dissolves, filmed
+from shot_scenes import HEIGHT, WIDTH, Clip, Picture, Span, clips, developed, dissolves, filmed
 
 RATE: Final = 25
 GOP: Final = 12
+MIXED: Final = 14
+"""What `mixed` has in its seeds beside those of `KINDS`, of which there were so many: its films stay the same."""
+
 PTS_WRAP: Final = 2**33
 """The timestamps of a transport stream have 33 bits, in 1/90000 s."""
 
@@ -133,7 +136,7 @@ def films(seeds: range) -> Iterator[tuple[str, Clip, Encoding]]:
     for seed, clip in clips(seeds):
         yield f"{clip.name.replace(' ', '-')}-{seed}.mp4", clip, PLAIN
     for seed in seeds:
-        clip = mixed(np.random.default_rng((seed, len(KINDS))))
+        clip = mixed(np.random.default_rng((seed, MIXED)))
         for name, (how, change) in VARIANTS.items():
             yield f"{name}-{seed}{how.suffix}", change(clip), how
 

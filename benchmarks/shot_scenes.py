@@ -368,10 +368,40 @@ def wipes(rng: np.random.Generator) -> Clip:
     return Clip("wipes", developed(rng, frames + second[n:]), spans=(Span(40, 40 + n, "wipe"),))
 
 
+def short_dissolves(rng: np.random.Generator) -> Clip:
+    """Dissolves of 3 to 5 frames: too long for a cut with a blended frame, too short to be seen as one."""
+    lengths = [int(n) for n in rng.integers(3, 6, 4)]
+    before, after = [0, *lengths], [*lengths, 0]
+    shots = [filmed(rng, a + b + int(rng.integers(20, 50))) for a, b in zip(before, after, strict=True)]
+    frames, spans = _mixed(shots, lengths)
+    return Clip("short dissolves", developed(rng, frames), spans=tuple(spans))
+
+
+def shaped_wipes(rng: np.random.Generator) -> Clip:
+    """Wipes of 6 to 45 frames from any side, from a corner, or from the middle, with a sharp or a soft edge."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    y, x = (y + 0.5) / HEIGHT, (x + 0.5) / WIDTH
+    frames, spans = filmed(rng, 95), []
+    for _ in range(2):
+        shapes = (x, 1 - x, y, 1 - y, (x + y) / 2, (1 - x + y) / 2, np.hypot(x - 0.5, y - 0.5) / np.hypot(0.5, 0.5))
+        when = shapes[int(rng.integers(len(shapes)))]
+        n, soft = int(rng.choice([6, 10, 15, 25, 45])), float(rng.choice([0.01, 0.05, 0.2]))
+        shot = filmed(rng, n + 50)
+        start = len(frames) - n
+        for i in range(n):
+            reached = (i + 1) / (n + 1) * (1 + soft)
+            share = np.clip((reached - when) / soft, 0, 1)[..., None].astype(np.float32)
+            frames[start + i] = frames[start + i] * (1 - share) + shot[i] * share
+        frames += shot[n:]
+        spans.append(Span(start, start + n, "wipe"))
+    return Clip("shaped wipes", developed(rng, frames), spans=tuple(spans))
+
+
 KINDS: Final[tuple[Callable[[np.random.Generator], Clip], ...]] = (
     cuts, lookalike, flashes, lights, pans, zooms, shake, passers, stalls, dissolves, still_dissolves,
-    lookalike_dissolves, fades, wipes,
+    lookalike_dissolves, fades, wipes, short_dissolves, shaped_wipes,
 )  # fmt: skip
+"""In this order for ever: a kind's place is part of its films' seed."""
 
 
 def clips(seeds: range) -> Iterator[tuple[int, Clip]]:
