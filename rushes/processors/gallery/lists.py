@@ -22,7 +22,7 @@ GROW_ROWS: Final = 64
 ROUNDS: Final = 6
 """Rounds of 2-means: measured, it stands still by then."""
 
-FEW: Final = 6
+FEW: Final = 8
 """Probes up to which one product after the other is faster: BLAS copies a list once more before it multiplies it with
 several."""
 

@@ -36,7 +36,7 @@ SPARSE: Final = 4_096
 """One probe in n is audited where there are n * 4,096 rows: that costs .03 ms a probe whatever the size, up to one in
 `SPARSEST`."""
 
-SPARSEST: Final = 64
+SPARSEST: Final = 128
 
 TOGETHER: Final = 256
 """Probes of a batch, as costs are weighed."""
