@@ -10,7 +10,7 @@ After each round through all tenants a line says what it cost so far, so that a 
 an idle one go.
 
 Memory depends on the allocator: glibc keeps what large arrays of background work leave behind, unless told from which
-size on they are given back (`MALLOC_MMAP_THRESHOLD_`, as in compose.yaml).
+size on they are given back (`MALLOC_MMAP_THRESHOLD_`).
 """
 
 import argparse

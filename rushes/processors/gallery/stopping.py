@@ -33,7 +33,7 @@ RUNGS: Final = 20
 """Numbers of lists that are tried: 1, 2, 4 ... 2**19, the lists of 134 million rows."""
 
 SPARSE: Final = 4_096
-"""One probe in n is audited where there are n * 4,096 rows: that costs .03 ms a probe whatever the size, up to one in
+"""One probe in n is audited where there are n * 4,096 rows: that costs a probe as much whatever the size, up to one in
 `SPARSEST`."""
 
 SPARSEST: Final = 128
