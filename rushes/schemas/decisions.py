@@ -17,9 +17,9 @@ Decision = Literal[
 ]  # fmt: skip
 
 
-Basis = Literal["likeness", "tracklet", "person", "evidence"]
-"""What a decision rests on: likeness to what is there; a tracklet, whose items are one; a person's word; or all of the
-evidence together, weighed again by consolidation."""
+Basis = Literal["likeness", "tracklet", "person", "evidence", "body"]
+"""What a decision rests on: likeness to what is there; a tracklet, whose items are one; a person's word; all of the
+evidence together, weighed again by consolidation; or the company that a face's body keeps in its scene on that day."""
 
 
 class Presence(Part):
@@ -36,6 +36,18 @@ class Neighbour(Part):
     similarity: float
     exemplar_item_id: Uuid | None = None
     probability: float | None = Field(default=None, description="That the item is one with it, as calibrated.")
+
+
+class Company(Part):
+    """Whose faces a face's body is seen with: in one scene, on one day, bodies of one cluster."""
+
+    body_item_id: Uuid
+    body_cluster_id: Uuid
+    witness_item_id: Uuid = Field(description="A face of the character with a body of this cluster.")
+    faces: int = Field(description="Of the character with such a body, there and then; a tracklet counts once.")
+    agreement: float = Field(description="Probability that faces of this body cluster, there and then, are one person.")
+    certainty: float = Field(description="Probability that the body is of its cluster rather than of one around.")
+    probability: float = Field(description="That the face is the character's, all in all.")
 
 
 class Thresholds(Part):
@@ -104,6 +116,7 @@ class ClusterAssigned(Event):
     box: GridBox | None = None
     tracklet_id: Uuid | None = Field(default=None, description="Items of one tracklet are one person; in films only.")
     presence: Presence | None = Field(default=None, description="Of the tracklet.")
+    company: Company | None = Field(default=None, description="Of a face that is where it is for its body (`body`).")
     quality: float | None = None
     image_uri: str | None = None
     thumbnail_uri: str | None = None

@@ -4,6 +4,7 @@ Only our own stages write it. State is a fold over it, and so is a replay. `entr
 origin: the same work redone appends the same entry, which counts once.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -115,6 +116,7 @@ class ItemsEmbedded(Entry):
     final: bool = True
     start_us: TimeUs | None = None
     frame_duration_us: TimeUs | None = None
+    captured_at: datetime | None = Field(default=None, description="Of the media, as its file or its producer tells.")
     kinds_expected: tuple[ItemKind, ...] = Field(description="Of keyframes; face samples have no scene and no region.")
     frames: tuple[EmbeddedFrame, ...]
     tracklets: tuple[Tracklet, ...] = Field(default=(), description="Those that the items of these frames belong to.")

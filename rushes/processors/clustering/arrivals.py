@@ -43,6 +43,7 @@ def embedded(library: Library, changes: Changes, entry: ItemsEmbedded) -> None:
     if media is None:
         return
     media.frame_duration_us = entry.frame_duration_us or media.frame_duration_us
+    media.day = media.day if entry.captured_at is None else entry.captured_at.date().isoformat()
     arrived: list[Item] = []
     shot = _Shot(media, entry)
     for embedded_frame in sorted(entry.frames, key=lambda frame: frame.scene_frame_id is not None):
@@ -138,13 +139,16 @@ class _Shot:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """One embedded frame and the known frame that it is. `same`: the pictures agree."""
+    """One embedded frame and the known frame that it is. `same`: the pictures agree; `resolved`: items by the ids that
+    they came with.
+    """
 
     media: MediaState
     entry: ItemsEmbedded
     embedded: EmbeddedFrame
     frame: Frame
     same: bool
+    resolved: dict[str, Item] = field(default_factory=dict)
 
     def tracklet_of(self, candidate: CandidateItem) -> Tracklet | None:
         """What the entry says of the candidate's tracklet."""
@@ -167,9 +171,19 @@ def _arrive(library: Library, changes: Changes, shot: _Shot, embedded_frame: Emb
                 fresh.extend(_resolve(library, changes, arrival, group))
         decide(library, changes, fresh)
         arrived += fresh
+    _bodies(library, arrival)
     frame.version = media.version
     frame.perceptual_hash = embedded_frame.perceptual_hash
     return arrived
+
+
+def _bodies(library: Library, arrival: _Arrival) -> None:
+    """Note which body each face of the frame has."""
+    for group in arrival.embedded.kinds:
+        for candidate in group.items:
+            face, body = arrival.resolved.get(candidate.item_id), arrival.resolved.get(candidate.body_item_id or "")
+            if group.kind == "face" and face is not None and body is not None and body.kind == "person":
+                library.cells.belongs(face, body)
 
 
 def _frame(library: Library, changes: Changes, media: MediaState, arriving: EmbeddedFrame) -> tuple[Frame, bool]:
@@ -238,8 +252,10 @@ def _resolve(library: Library, changes: Changes, arrival: _Arrival, group: KindI
     for candidate, match in zip(candidates, matches, strict=True):
         if match is None:
             fresh.append(_register(library, arrival, group, candidate))
+            arrival.resolved[candidate.item_id] = fresh[-1]
             continue
         item = known[match]
+        arrival.resolved[candidate.item_id] = item
         if item.media_version != media.version:
             item.media_version, item.shot_id = media.version, ShotId(arrival.entry.shot_id)
             item.image_uri, item.thumbnail_uri = arrival.embedded.image_uri, arrival.embedded.thumbnail_uri

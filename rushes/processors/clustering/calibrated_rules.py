@@ -29,7 +29,7 @@ from rushes.schemas.ids import ClusterId, EventId, cluster_id
 ABOVE_ALL: Final = 2.0
 """Above every similarity: asks for the nearest alone."""
 
-_MACHINE: Final[frozenset[Basis]] = frozenset({"likeness", "tracklet", "evidence"})
+_MACHINE: Final[frozenset[Basis]] = frozenset({"likeness", "tracklet", "evidence", "body"})
 
 PROPOSING: Final = 0.05
 """Share of a slice's operations that goes into proposals."""
@@ -174,7 +174,7 @@ class CalibratedRules:
         moves = self.clusterer.settle() if operations is None else self.clusterer.work(operations)
         changes.revised += len({move.item for move in moves})
         self.follow(library, changes, moves_told(moves))
-        self._redirect(library, changes, moves)
+        self.redirect(library, changes, moves)
         proposing = PROPOSING_AT_REQUEST if operations is None else int(PROPOSING * operations)
         for cluster in self._proposals.renew(self.clusterer, proposing):
             name = self.numbers.cluster_id(cluster)
@@ -187,7 +187,7 @@ class CalibratedRules:
     def empty(self) -> bool:
         return not len(self.clusterer.partition)
 
-    def _redirect(self, library: Library, changes: Changes, moves: Sequence[Move]) -> None:
+    def redirect(self, library: Library, changes: Changes, moves: Sequence[Move]) -> None:
         """Clusters that merges left empty lead to where most of their items are now."""
         partition = self.clusterer.partition
         into: dict[int, Counter[int]] = {}
@@ -262,6 +262,7 @@ class CalibratedRules:
             self.thresholds(figures.threshold if figures else None),
             told.basis,
             poor=not self.clusterer.partition.entry(self.number(item)).good,
+            company=told.company,
         )
         library.tell(changes, item, why, previous, pinned=effective(library, item).pinned is not None)
 

@@ -7,6 +7,7 @@ that came before changes nothing, and its current records are told again.
 from typing import Final, assert_never
 
 from rushes.processors.clustering import arrivals, corrections
+from rushes.processors.clustering.bodies import bring_up_to_date, look_at_faces
 from rushes.processors.clustering.finding import half_a_frame_us
 from rushes.processors.clustering.items import Changes, Frame, Item, MediaState
 from rushes.processors.clustering.library import Library
@@ -92,6 +93,9 @@ def _consolidate_a_slice(library: Library, changes: Changes) -> None:
     due = [kind for kind in KINDS if kind in library.spaces and library.spaces[kind].rules.due()]
     for kind in due:
         library.spaces[kind].rules.consolidate(library, changes, SLICE_OPERATIONS // len(due))
+    if "face" in due and not library.spaces["face"].rules.due():
+        bring_up_to_date(library)
+    look_at_faces(library, changes, SLICE_OPERATIONS // 4)
 
 
 def _consolidate(library: Library, changes: Changes, operations: int | None) -> None:
@@ -100,6 +104,8 @@ def _consolidate(library: Library, changes: Changes, operations: int | None) -> 
     for space in spaces:
         share = None if operations is None else max(1, operations // len(spaces))
         space.rules.consolidate(library, changes, share)
+    bring_up_to_date(library)
+    look_at_faces(library, changes, operations)
 
 
 def told_again(library: Library, entry: LogEntry) -> Changes:

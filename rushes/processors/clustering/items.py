@@ -47,6 +47,7 @@ class Item:
     thumbnail_uri: str
     age: int
     tracklet: Tracklet | None = None
+    body_item_id: ItemId | None = None
     cluster_id: ClusterId | None = None
     provisional_id: ClusterId | None = None
     machine_cluster_id: ClusterId | None = None
@@ -108,7 +109,7 @@ class Cluster:
 
 @dataclass(slots=True)
 class MediaState:
-    """How far a media is, and which version of it counts."""
+    """How far a media is, and which version of it counts. `day`: of its capture, where known."""
 
     media_id: MediaId
     version: int = -1
@@ -127,6 +128,7 @@ class MediaState:
     frames_seen: set[FrameId] = field(default_factory=set)
     complete: bool = False
     status: MediaStatus | None = None
+    day: str | None = None
 
     def shot_applied(self, shot_id: str, part: int, *, final: bool) -> None:
         """Count a part of a shot; the shot is whole when all its parts are in, in whatever order."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from rushes.processors.clustering.cells import Cells
 from rushes.processors.clustering.items import (
     Changes,
     Cluster,
@@ -42,7 +43,8 @@ class Library:
     waits under a provisional id. `presence`: how many faces of a character are in a scene. `samples`: face samples by
     the frame whose scene they are in. `redirects`: from a cluster that was merged to the one it became part of.
     `spoken`: items that people said something of, by the cluster that they named. `settled_n`: the entry up to which
-    nothing was left to consolidate. `priors`: what imported profiles teach of a model.
+    nothing was left to consolidate. `priors`: what imported profiles teach of a model. `cells`: faces by the
+    company of their bodies.
     """
 
     library_id: LibraryId
@@ -71,6 +73,7 @@ class Library:
     settled_n: int = 0
     priors: dict[tuple[ItemKind, ModelId], Calibration] = field(default_factory=dict)
     ages: int = 0
+    cells: Cells = field(default_factory=Cells)
 
     def next_age(self) -> int:
         """A count of what came, for "the older"; a function of the log."""
@@ -130,6 +133,7 @@ class Library:
     def place(self, item: Item, cluster_id: ClusterId | None, provisional_id: ClusterId | None = None) -> None:
         """Put an item into a cluster (made or revived where needed), or into noise under a provisional id."""
         self.take_out(item)
+        self.cells.touch(item)
         scene_before = self._own_scene(item.frame_id)
         space = self.spaces[item.kind]
         item.cluster_id = cluster_id
@@ -158,6 +162,7 @@ class Library:
     def take_out(self, item: Item) -> None:
         """Out of its cluster or of noise; a cluster left empty is retired, and revived when something comes back."""
         space = self.spaces[item.kind]
+        self.cells.touch(item)
         if item.cluster_id is None:
             space.rules.leave(item, None)
             if item.provisional_id is not None and self.in_noise.get(item.provisional_id) == item.item_id:
@@ -243,6 +248,7 @@ class Library:
             return
         for moved in frames:
             self.moved_scenes[moved] = None
+            self.cells.touch_frame(self, moved)
             for item_id, kind in self.frames[moved].items.items():
                 character = self.items[item_id].cluster_id
                 if kind == "face" and character is not None:
@@ -283,6 +289,7 @@ class Library:
             box=item.box,
             tracklet_id=item.tracklet.tracklet_id if item.tracklet else None,
             presence=_presence(item),
+            company=why.company,
             quality=item.quality,
             image_uri=item.image_uri,
             thumbnail_uri=item.thumbnail_uri,

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 from rushes.processors.identity.arrival import Verdict
 from rushes.processors.identity.planning import Move
-from rushes.schemas.decisions import Basis, Decision
+from rushes.schemas.decisions import Basis, Company, Decision
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The word of its record, and the figures behind it. `anyway`: also where it stays where it was."""
+    """The word of its record, and the figures behind it. `anyway`: also where it stays where it was.
+    `company`: of its body, where that decided."""
 
     item: int
     word: Decision
     figures: Verdict | Move | None = None
     basis: Basis | None = None
     anyway: bool = False
+    company: Company | None = None
 
 
 def verdicts_told(verdicts: Iterable[Verdict]) -> list[Told]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rushes.processors.clustering.scoring import Score
-from rushes.schemas.decisions import Basis, Decision, Thresholds
+from rushes.schemas.decisions import Basis, Company, Decision, Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +18,4 @@ class Why:
     thresholds: Thresholds | None = None
     basis: Basis | None = None
     poor: bool = False
+    company: Company | None = None

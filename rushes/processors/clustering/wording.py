@@ -3,7 +3,7 @@
 from typing import Final
 
 from rushes.processors.clustering.why import Why
-from rushes.schemas.decisions import Decision
+from rushes.schemas.decisions import Company, Decision
 
 _BY_PERSON: Final[dict[Decision, str]] = {
     "moved": "somebody moved it",
@@ -30,12 +30,22 @@ _GONE: Final[dict[Decision, str]] = {
 }
 
 
+def _by_body(company: Company, similarity: float | None) -> str:
+    faces = "another face" if company.faces == 1 else f"{company.faces} other faces"
+    alone = "" if similarity is None else f", the face alone is like it by {similarity:.2f}"
+    return (
+        f"it has the same body as {faces} of the character in this scene on this day (likely by "
+        f"{company.probability:.0%}: bodies told apart by {company.certainty:.0%}, faces of one body here one "
+        f"character by {company.agreement:.0%}{alone})"
+    )
+
+
 def in_words(why: Why) -> str | None:
     """The reason that a record gives; None where the decision has none of its own."""
     if why.decision in _GONE:
         return _GONE[why.decision]
-    if why.basis == "tracklet":
-        return _TRACKLET
+    if why.basis == "tracklet" or why.company is not None:
+        return _TRACKLET if why.company is None else _by_body(why.company, why.similarity)
     if why.basis == "person" or why.decision not in _BY_MACHINE:
         return _BY_PERSON.get(why.decision, "somebody said so")
     if why.basis is None and why.decision == "moved":

@@ -201,7 +201,7 @@ class Consolidator:
             partition.place((item,), None)
         yield UNIT_COST * len(dissolved)
         for item in dict.fromkeys([*items, *dissolved]):
-            if item not in partition:
+            if item not in partition or partition.is_held(item):
                 continue
             unit = partition.facts.unit(item)
             if any(partition.entry(each).good for each in unit) or unit[0] != item:

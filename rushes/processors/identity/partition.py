@@ -67,6 +67,7 @@ class Partition:
         self.quality = QualityScale()
         self.evicted: list[int] = []
         """Items that new facts drove out of their clusters since a caller last cleared this."""
+        self._held: set[int] = set()
         self._entries: dict[int, Entry] = {}
         self._members: dict[int, set[int]] = {}
         self._founder: dict[int, int] = {}
@@ -190,6 +191,9 @@ class Partition:
         self.clusters.add(entry.cluster, entry.grid, -entry.weight)
         self._members[entry.cluster].discard(item)
         entry.cluster = None
+        if item in self._held:
+            self._held.discard(item)
+            entry.good = self.is_good_by_itself(item)
         self._wait(item)
 
     def place(self, items: Iterable[int], cluster: int | None) -> None:
@@ -200,6 +204,24 @@ class Partition:
         if cluster is not None:
             for item in together:
                 self.put(item, cluster)
+
+    def hold(self, unit: Sequence[int], cluster: int) -> None:
+        """Place a whole unit where something else than its own likeness has it: it weighs as a poor item does, for as
+        long as it stays. Raises Contradiction where a hard fact forbids it; the unit then waits.
+        """
+        self.place(unit, None)
+        why = self.why_not(unit[0], cluster)
+        if why is not None:
+            raise Contradiction(why)
+        for item in unit:
+            self._stop_waiting(item)
+            self._held.add(item)
+            self._entries[item].good = False
+            self.put(item, cluster)
+
+    def is_held(self, item: int) -> bool:
+        """Whether the item is where it is by something else than its own likeness."""
+        return item in self._held
 
     def pin(self, item: int, cluster: int) -> list[int]:
         """A person's word: the item's unit goes there, frame mates that were there leave. Returns the items whose
@@ -283,7 +305,7 @@ class Partition:
             entry = self._entries.get(item)
             if entry is None:
                 continue
-            good = entry.observation.may_found and self.quality.is_good(entry.observation.quality)
+            good = self.is_good_by_itself(item) and item not in self._held
             if good == entry.good:
                 continue
             changed.append(item)
@@ -316,6 +338,11 @@ class Partition:
             if {self._entries[mate].cluster for mate in self.facts.unit(item)} - {None, entry.cluster}:
                 found.append(f"the tracklet of {item} is torn")
         return found
+
+    def is_good_by_itself(self, item: int) -> bool:
+        """Whether its quality is good, whatever holds it where it is."""
+        observation = self._entries[item].observation
+        return observation.may_found and self.quality.is_good(observation.quality)
 
     def _wait(self, item: int) -> None:
         entry = self._entries[item]

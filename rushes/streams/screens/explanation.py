@@ -68,6 +68,13 @@ def _figures(told: Explanation) -> Iterator[str]:
     if now is not None and then is not None and f"{now.join:.2f}" != f"{then.join:.2f}":
         unsure = "" if now.uncertainty is None else f" (give or take {now.uncertainty:.2f})"
         yield f"By now things join from {now.join:.2f}{unsure}."
+    if record.company is not None:
+        company = record.company
+        yield (
+            f"Its body, of cluster {company.body_cluster_id[:8]}, is that of {counted(company.faces, 'face', 'faces')} "
+            f"of this character in the scene on that day, such as {company.witness_item_id[:8]}: all in all likely by "
+            f"{company.probability:.0%}."
+        )
     if record.pinned:
         yield "A person's word holds it there: nothing else moves it."
 

@@ -123,6 +123,7 @@ def shot_entries(
             start_us=shot.start_us,
             frame_duration_us=None if rate is None or rate.numerator <= 0
             else round(1_000_000 * rate.denominator / rate.numerator),
+            captured_at=shot.media.captured_at,
             kinds_expected=(*models.kinds, "region") if regions else models.kinds,
             frames=tuple(group),
             tracklets=tracklets_in(group, tracklets),
