@@ -22,8 +22,8 @@ from rushes.processors.clustering.told import Told, verdicts_told
 from rushes.processors.identity.arrival import NEAREST
 from rushes.processors.identity.company import JOIN, STAY, Support, certainty, support, without_itself
 from rushes.processors.identity.partition import Partition
-from rushes.processors.identity.planning import UNIT_COST, explain
-from rushes.schemas.decisions import Company
+from rushes.processors.identity.planning import UNIT_COST, Move, explain
+from rushes.schemas.decisions import Company, Decision
 from rushes.schemas.ids import ItemId
 
 MOST_RIVALS: Final = 64
@@ -67,6 +67,12 @@ def _look(library: Library) -> "_Look | None":
     return _Look(library, faces.rules, bodies.rules)
 
 
+def _word(move: Move) -> Decision:
+    if move.previous is None:
+        return "joined"
+    return "merged" if move.decision == "merged" else "moved"
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     library: Library
@@ -83,14 +89,14 @@ class _Look:
 
     def decided(self, item: Item) -> tuple[int, int] | None:
         """The face's unit, by its first number, and the character that likeness, a tracklet or a person gave it; None
-        where it waits, is alone in its cluster, or is there for its body.
+        where it waits, is alone in its cluster, joined late, or is there for its body.
         """
         number = self.faces.number(item)
         at = self.partition.cluster_of(number)
         if at is None or self.partition.is_held(number):
             return None
         unit = self.partition.facts.unit(number)
-        return None if self._alone(unit, at) else (unit[0], at)
+        return None if self._alone(unit, at) or self._late(unit) else (unit[0], at)
 
     def at(self, changes: Changes, noted: Iterable[ItemId]) -> None:
         """Look at faces, each tracklet once, and carry out what comes of it."""
@@ -107,15 +113,23 @@ class _Look:
     def _alone(self, unit: tuple[int, ...], at: int) -> bool:
         return len(self.partition.members(at)) == len(unit) and not self.partition.facts.is_spoken_of(at)
 
+    def _late(self, unit: tuple[int, ...]) -> bool:
+        """Whether a poor unit joined below the threshold, by being ahead of the others."""
+        partition = self.partition
+        if any(partition.entry(item).good for item in unit) or partition.facts.unit_pin(unit[0]) is not None:
+            return False
+        own = without_itself(partition, unit[0])
+        return own is not None and own < self.faces.clusterer.calibration.join
+
     def _decide(self, changes: Changes, unit: tuple[int, ...]) -> None:
         partition = self.partition
         at = partition.unit_cluster(unit)
         held = partition.is_held(unit[0])
-        undecided = at is None or held or self._alone(unit, at)
+        undecided = at is None or held or self._alone(unit, at) or self._late(unit)
         if not undecided or partition.facts.unit_pin(unit[0]) is not None:
             return
         found = max(self._supports(unit), key=lambda one: one[0].probability, default=None)
-        stays = held and found is not None and found[0].cluster == at
+        stays = found is not None and found[0].cluster == at
         if found is not None and found[0].probability >= (STAY if stays else JOIN):
             if not stays:
                 self._put(changes, unit, *found)
@@ -132,7 +146,7 @@ class _Look:
         told = [
             Told(
                 move.item,
-                "joined" if move.previous is None else move.decision,
+                _word(move),
                 replace(move, score=said.score),
                 "body",
                 company=company,
