@@ -25,7 +25,10 @@ from numpy.typing import NDArray
 
 from rushes.infra.long_lived import LongLived
 from rushes.processors.evaluation.metrics import bcubed
+from rushes.processors.gallery.stopping import WINDOW
+from rushes.processors.identity.arrival import NEAREST
 from rushes.processors.identity.clusterer import Clusterer
+from rushes.processors.identity.grid import to_grid
 from rushes.processors.identity.partition import Observation
 
 DIM = 512
@@ -34,6 +37,9 @@ LARGEST = 500
 SLICE = 10_000_000
 CHUNK = 10_000
 NOISE = 0.9
+TOGETHER = 256
+LIKELY = 0.3
+"""Where the threshold of this material lies, roughly."""
 
 Rows = NDArray[np.float32]
 
@@ -127,12 +133,19 @@ class Library:
                     partition.put(item, cluster[label])
                 self.size += 1
         self._memory.stays()
+        for _ in range(WINDOW // TOGETHER):  # the galleries learn how far to look, as they do from arrivals
+            probes = np.stack([to_grid(each) for each in self.crowd.pictures(0, TOGETHER)]).astype(np.float64)
+            for gallery in (partition.clusters, partition.noise):
+                found = gallery.scores_many(probes, [1.0] * TOGETHER, LIKELY, NEAREST, arriving=True)
+                for number in range(TOGETHER):
+                    found.of(number)
 
     def finish(self, times: Times) -> None:
         """All background work, in slices."""
         self.clusterer.consolidator.request()
         while self.clusterer.due():
             times.slice(self.clusterer)
+            self._memory.grew()
 
     def f1(self, since: int) -> float:
         """Of the items that arrived since."""

@@ -33,8 +33,7 @@ from rushes.schemas.log import (
 )
 
 SLICE_OPERATIONS: Final = 10_000_000
-"""Of background work behind one entry, in elements touched: some 10 to 20 ms. What one step can't be interrupted in
-comes on top."""
+"""Of background work behind one entry: some 10 to 20 ms, and the rest of one piece (see `identity.slices`)."""
 
 
 def apply(library: Library, entry: LogEntry) -> Changes:

@@ -8,12 +8,16 @@ in elements touched.
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.identity.grid import EXACT, STEPS
 from rushes.processors.identity.slices import STEP_COST, spans
+
+NEAREST_COST: Final = 16
+"""Operations of a first look, for each pair: two matrices are made, in memory that nothing was in before."""
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -118,7 +122,7 @@ def _nearest(
     count = len(weights)
     gram, mean = np.empty((count, count)), np.empty((count, count))
     best, value = np.zeros(count, np.int64), np.full(count, -np.inf)
-    for rows in spans(count, 8 * count):
+    for rows in spans(count, NEAREST_COST * count):
         gram[rows] = given[rows]
         np.divide(gram[rows], np.multiply.outer(weights[rows], weights), out=mean[rows])
         if apart is not None:
@@ -127,7 +131,7 @@ def _nearest(
         mean[places, places] = -np.inf
         best[rows] = mean[rows].argmax(1)
         value[rows] = mean[places, best[rows]]
-        yield STEP_COST + 8 * count * len(places)
+        yield STEP_COST + NEAREST_COST * count * len(places)
     return gram, mean, best, value
 
 
