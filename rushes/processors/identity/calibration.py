@@ -112,8 +112,6 @@ class Voices:
     """Likewise where a library's own levels show nothing: whether all of it is one group, and where within a gap."""
     few: float = 240
     """Items below which their own shape says little, and a prior the more: it counts as much as that many items do."""
-    fewest: float = 40
-    """Items below which they say less still: what an arrival is told rests on a level of a dozen others."""
     told_weight: float = 10.0
     told_alone: float = 4.0
     """Words of people that count as much as all the others: a single one is often about an exception."""
@@ -159,7 +157,7 @@ def calibrate(
             wide = float(np.hypot(narrow, voices.between_materials * min(1.0, count / voices.contrast)))
             inside = _truncated_mean(prior.join, narrow, level.low, level.high)
             off = (near - prior.join) / (narrow if level.groups == 1 else wide)
-            strength = voices.prior_weight * max(1.0, voices.few / count) * max(1.0, voices.fewest / count)
+            strength = voices.prior_weight * max(1.0, voices.few / count)
             worth -= strength * min(0.5 * off**2, 30.0)
         worths.append(worth - voices.told_weight * evidence.contradicted(inside, voices.told_alone))
         slack = (min(level.high, near + 0.15) - max(level.low, near - 0.15)) / 4
