@@ -50,6 +50,7 @@ BENCHES: Final = (
     Bench("bench_gallery", ("--rows", "10000", "--batches", "2")),
     Bench("bench_identity", ("--orders", "3"), needs_data=True),
     Bench("bench_footage_hours", ("--frames", "400"), needs_data=True),
+    Bench("bench_bodies", ("--seeds", "1"), needs_data=True),
     Bench("bench_identify", needs_data=True),
     Bench("bench_run_identity", needs_data=True),
 )
