@@ -14,6 +14,7 @@ from rushes.schemas.errors import DependencyUnavailable
 from rushes.schemas.ids import EventId, LibraryId, MediaId, media_folder
 from rushes.schemas.log import EntrySkipped
 from rushes.streams.stage import Incoming
+from rushes.streams.stages import cluster
 from rushes.streams.stages.cluster import ClusterStage, Timing
 from rushes.streams.stages.feedback import FeedbackStage
 from tests.builders import GENERATION, LEFT, LibraryBuilder, axis, towards
@@ -263,6 +264,72 @@ def test_a_library_that_is_quiet_asks_once_for_what_is_left_and_two_owners_ask_t
     list(rig.stage.process([asked]))
     rig.now += 31.0
     assert rig.stage.idle() == ()
+
+
+def settled_in_slices(rig, *, restart_at=None) -> int:
+    """Let a quiet library ask until it has nothing to ask for; how often it did. The stage dies after `restart_at`."""
+    rig.now += 31.0
+    asked = 0
+    while requests := rig.stage.idle():
+        assert rig.stage.idle() == (), "the last request has not come back yet"
+        (incoming,) = rig.append(*(request.event for request in requests))
+        if asked == restart_at:
+            rig.stage = rig.fresh_stage()
+        list(rig.stage.process([incoming]))
+        asked += 1
+        assert asked < 1_000
+    return asked
+
+
+def test_what_a_quiet_library_asks_for_is_done_in_slices_and_ends_as_if_in_one(monkeypatch):
+    monkeypatch.setattr(cluster, "IDLE_OPERATIONS", 20_000)
+    monkeypatch.setattr(fold, "SLICE_OPERATIONS", 20_000)
+    lib = LibraryBuilder()
+    for i in range(60):
+        lib.one(f"m{i}", scene=axis(i % 3), faces=[(LEFT, towards(5 + i % 4, 9 + i % 3, 0.9))])
+    whole, sliced, restarted = Rig(), Rig(), Rig()
+    for rig in (whole, sliced, restarted):
+        for one in rig.append(*lib.entries):
+            list(rig.stage.process([one]))
+    lib.consolidate()
+    list(whole.stage.process(whole.append(lib.entries[-1])))
+    assert settled_in_slices(sliced) > 3
+    assert settled_in_slices(restarted, restart_at=2) > 3
+
+    def placed(rig):
+        return {item_id: record.cluster_id for item_id, record in rig.stored().items()}
+
+    assert placed(sliced) == placed(restarted)
+    assert groups_of(placed(sliced)) == groups_of(placed(whole))
+    library = sliced.stage.library(LibraryId("lib"))
+    assert library.settled_n == library.n
+
+
+def test_what_arrives_while_a_library_settles_is_decided_at_once(monkeypatch):
+    monkeypatch.setattr(cluster, "IDLE_OPERATIONS", 20_000)
+    monkeypatch.setattr(fold, "SLICE_OPERATIONS", 20_000)
+    lib = LibraryBuilder()
+    for i in range(60):
+        lib.one(f"m{i}", faces=[(LEFT, towards(5 + i % 4, 9 + i % 3, 0.9))])
+    rig = Rig()
+    for one in rig.append(*lib.entries):
+        list(rig.stage.process([one]))
+    rig.now += 31.0
+    (request,) = rig.stage.idle()
+    list(rig.stage.process(rig.append(request.event)))
+    assert rig.stage.library(LibraryId("lib")).settling
+    lib.one("late", faces=[(LEFT, towards(5, 9, 0.9))])
+    outcomes = list(rig.stage.process(rig.append(lib.entries[-1])))
+    assert "late" in {record.media_id for record in told(outcomes).values()}
+    assert settled_in_slices(rig) > 0
+    assert not rig.stage.library(LibraryId("lib")).settling
+
+
+def groups_of(placed) -> set:
+    found: dict = {}
+    for item_id, cluster_id in placed.items():
+        found.setdefault(cluster_id or item_id, set()).add(item_id)
+    return {frozenset(members) for members in found.values()}
 
 
 def test_a_restart_completes_what_a_crash_left_of_consolidation():

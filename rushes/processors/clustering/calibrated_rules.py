@@ -181,6 +181,9 @@ class CalibratedRules:
             if name is not None and name in library.clusters:
                 library.touched[name] = None
 
+    def request(self) -> None:
+        self.clusterer.request()
+
     def due(self) -> bool:
         return self.clusterer.due()
 

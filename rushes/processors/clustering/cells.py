@@ -72,6 +72,10 @@ class Cells:
         found = self._around.get((cell.scene, cell.day), set()) - {cell.body}
         return sorted(found, key=lambda name: (library.clusters[name].age, name))
 
+    def is_left(self) -> bool:
+        """Whether faces are noted."""
+        return bool(self._noted)
+
     def take(self, count: int | None) -> list[ItemId]:
         """The faces noted longest ago; all of them (None)."""
         taken = list(self._noted)[:count]

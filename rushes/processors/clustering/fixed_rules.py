@@ -103,6 +103,9 @@ class FixedRules:
     def consolidate(self, library: Library, changes: Changes, operations: int | None) -> None:
         """There is nothing to look at again."""
 
+    def request(self) -> None:
+        """There is nothing to look at again."""
+
     def due(self) -> bool:
         return False
 

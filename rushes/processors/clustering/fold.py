@@ -78,7 +78,6 @@ def _dispatch(library: Library, changes: Changes, entry: LogEntry) -> None:
             arrivals.passed_over(library, changes, entry)
         case ConsolidationRequested():
             _consolidate(library, changes, entry.budget_operations)
-            library.settled_n = library.n
         case ProfileImported():
             take_in(library, entry)
         case AdapterChanged() | GenerationPromoted():
@@ -98,13 +97,23 @@ def _consolidate_a_slice(library: Library, changes: Changes) -> None:
 
 
 def _consolidate(library: Library, changes: Changes, operations: int | None) -> None:
-    """All that is left, or as much as the operations allow; scenes first."""
+    """All that is left, or as much as the operations allow; scenes first. What they leave is asked for again by the
+    owner, and is done meanwhile behind what arrives.
+    """
     spaces = [library.spaces[kind] for kind in KINDS if kind in library.spaces]
+    if operations is not None and not library.settling:
+        for space in spaces:
+            space.rules.request()
     for space in spaces:
         share = None if operations is None else max(1, operations // len(spaces))
         space.rules.consolidate(library, changes, share)
-    bring_up_to_date(library)
+    left = operations is not None and any(space.rules.due() for space in spaces)
+    if not left:
+        bring_up_to_date(library)
     look_at_faces(library, changes, operations)
+    library.settling = left or (operations is not None and library.cells.is_left())
+    if not library.settling:
+        library.settled_n = library.n
 
 
 def told_again(library: Library, entry: LogEntry) -> Changes:

@@ -43,8 +43,8 @@ class Library:
     waits under a provisional id. `presence`: how many faces of a character are in a scene. `samples`: face samples by
     the frame whose scene they are in. `redirects`: from a cluster that was merged to the one it became part of.
     `spoken`: items that people said something of, by the cluster that they named. `settled_n`: the entry up to which
-    nothing was left to consolidate. `priors`: what imported profiles teach of a model. `cells`: faces by the
-    company of their bodies.
+    nothing was left to consolidate; `settling`: all was asked for, and not all is done. `priors`: what imported
+    profiles teach of a model. `cells`: faces by the company of their bodies.
     """
 
     library_id: LibraryId
@@ -71,6 +71,7 @@ class Library:
     redirects: dict[ClusterId, ClusterId] = field(default_factory=dict)
     spoken: dict[ClusterId, dict[ItemId, None]] = field(default_factory=dict)
     settled_n: int = 0
+    settling: bool = False
     priors: dict[tuple[ItemKind, ModelId], Calibration] = field(default_factory=dict)
     ages: int = 0
     cells: Cells = field(default_factory=Cells)

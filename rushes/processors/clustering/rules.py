@@ -82,6 +82,10 @@ class Rules(Protocol):
         """Look again at what was decided one by one: for this many operations, or (None) until nothing is left."""
         ...
 
+    def request(self) -> None:
+        """All work is asked for: `consolidate` has something to do until none is left."""
+        ...
+
     def due(self) -> bool:
         """Whether `consolidate` has something to do, by what has come since."""
         ...

@@ -76,6 +76,10 @@ class Agenda:
         self._alone.clear()
         self._swept = None
 
+    def is_left(self) -> bool:
+        """Whether anything was not looked at yet."""
+        return bool(self._waiting or self._clusters or self._later or self.poor or self._swept is not None)
+
     def sweep(self) -> None:
         """Look through all items, for the threshold changed."""
         self._swept = 0

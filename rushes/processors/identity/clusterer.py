@@ -73,10 +73,14 @@ class Clusterer:
         """A slice of background work."""
         return self.consolidator.step(operations)
 
+    def request(self) -> None:
+        """All background work is asked for: it is due, whatever the counts, until none is left."""
+        self.consolidator.request()
+
     def settle(self) -> list[Move]:
         """All background work there is, whatever the counts."""
         moves: list[Move] = []
-        self.consolidator.request()
+        self.request()
         while self.consolidator.due():
             moves += self.consolidator.step(10_000_000)
         return moves

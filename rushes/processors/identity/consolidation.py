@@ -36,7 +36,7 @@ from rushes.processors.identity.planning import (
 )
 from rushes.processors.identity.shots import look_at_shots
 from rushes.processors.identity.slices import STEP_COST, spans
-from rushes.processors.identity.vicinity import around, drawn, good_units
+from rushes.processors.identity.vicinity import MOST_OWN, around, drawn, good_units
 from rushes.processors.identity.words import words
 
 REWEIGH_COST: Final = 500
@@ -135,6 +135,8 @@ class Consolidator:
     def due(self) -> bool:
         """Whether `step` has something to do."""
         if self._work is not None:
+            return True
+        if self._requested and self._agenda.is_left():
             return True
         if self._since == 0:
             return False
@@ -272,7 +274,28 @@ class Consolidator:
             agenda.poor.pop(item, None)
 
     def _look(self, item: int, threshold: float) -> Work:
-        """Link an item's cluster, or the item, with what is near."""
+        """Link an item's cluster, or the item, with what is near. A large cluster of which something came off is linked
+        again, until nothing more does, for only some of it is looked at one by one at a time; then what came off is,
+        for it comes off in pieces.
+        """
+        partition = self.partition
+        cluster = partition.cluster_of(item)
+        size = 0 if cluster is None else len(partition.members(cluster))
+        homes = yield from self._link(item, threshold)
+        if cluster is None or size <= MOST_OWN:
+            return
+        came_off: dict[int, None] = {}
+        for _ in range(2 * size // MOST_OWN):
+            left = partition.members(cluster)
+            came_off.update(dict.fromkeys(homes))
+            if homes == [cluster] or not left:
+                break
+            homes = yield from self._link(min(left), threshold)
+        for home in came_off:
+            if home != cluster and partition.members(home):
+                yield from self._link(min(partition.members(home)), threshold)
+
+    def _link(self, item: int, threshold: float) -> Generator[int, None, list[int]]:
         partition = self.partition
         low = threshold - self.schedule.margin * (1 - threshold)
         found, own = yield from around(partition, item, low)
@@ -285,8 +308,10 @@ class Consolidator:
             refused = max([low, *(height for height in heights if height < threshold)])
             grouping = cut(merges, len(found.groups), threshold)
             yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
-        homes = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}
-        self._agenda.looked_at(item, sorted(home for home in homes if home is not None), Ended(refused, inner))
+        found_in = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}
+        homes = sorted(home for home in found_in if home is not None)
+        self._agenda.looked_at(item, homes, Ended(refused, inner))
+        return homes
 
 
 def _part(similarity: Matrix, chosen: NDArray[np.int64]) -> Generator[int, None, Matrix]:

@@ -1,7 +1,8 @@
 """The part of a large partition that one look is about: a cluster by its units, with what might exchange some with it.
 
-Its size is bounded, whatever the clusters': of a large cluster the newest units are looked at one by one, beside all
-the others as one; a neighbour comes with its units where it has no more than the cluster itself, else as one.
+Its size is bounded, whatever the clusters': of a large cluster some units are looked at one by one, the newest and some
+of all ages, beside all the others as one; a neighbour comes with its units where it has no more than the cluster
+itself, else as one.
 """
 
 from collections.abc import Generator, Sequence
@@ -61,7 +62,7 @@ def around(partition: Partition, item: int, low: float) -> Generator[int, None, 
         own = sorted(partition.members(cluster))
         yield MEMBER_COST * len(own)
         if len(own) > MOST_OWN:
-            own = [each for unit in good_units(partition, own[-MOST_OWN:]) for each in unit]
+            own = [each for unit in good_units(partition, _some(own)) for each in unit]
             blocks += _block(partition, cluster, own)
     items, room = list(own), max(len(own), LEAST_UNITS)
     near = partition.scores(total, 0, low, weight, () if cluster is None else (cluster,))
@@ -120,6 +121,13 @@ def good_units(partition: Partition, items: Sequence[int]) -> list[Unit]:
         if any(partition.entry(each).good for each in unit):
             units.append(unit)
     return units
+
+
+def _some(items: Sequence[int]) -> list[int]:
+    """MOST_OWN of more items, in order: half of them the newest, half from all over the others."""
+    newest, others = items[-MOST_OWN // 2 :], items[: -MOST_OWN // 2]
+    at = np.linspace(0, len(others) - 1, MOST_OWN - len(newest)).round().astype(np.int64)
+    return [*(others[place] for place in at.tolist()), *newest]
 
 
 def _block(partition: Partition, cluster: int, but: Sequence[int]) -> list[Block]:

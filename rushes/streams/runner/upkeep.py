@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 from pydantic import BaseModel
@@ -15,12 +15,16 @@ from rushes.streams.runner.stage_thread import StageThread
 
 E = TypeVar("E", bound=BaseModel)
 
+SOON_S: Final = 0.05
+SOON_TIMES: Final = 20
+"""What was said comes back from the log after some ten milliseconds; a second of that is waited for."""
+
 log = structlog.get_logger(__name__)
 
 
 class Upkeep(Generic[E]):
     """Asks the stage, in its thread, every `period_s` (seconds) in which nothing is in hand, and delivers what it says.
-    What could not be delivered it will say again.
+    Who said something is asked again soon: there may be more of it. What could not be delivered it will say again.
     """
 
     def __init__(
@@ -40,9 +44,10 @@ class Upkeep(Generic[E]):
 
     async def run(self) -> None:
         """Ask until cancelled."""
+        soon = 0
         while True:
-            await self._sleep(self._period_s)
-            await self.ask()
+            await self._sleep(min(SOON_S, self._period_s) if soon else self._period_s)
+            soon = SOON_TIMES if await self.ask() else max(soon - 1, 0)
 
     async def ask(self) -> int:
         """Ask once; how much was delivered."""

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -38,6 +39,9 @@ from rushes.streams.stages.residents import Residents
 from rushes.streams.stages.takeover import Takeovers
 from rushes.streams.stages.untold import Untold
 from rushes.streams.stages.upkeep import consolidation_of, is_unsettled
+
+IDLE_OPERATIONS: Final = 10_000_000
+"""Of a request: some 20 ms, for which what arrives meanwhile waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class ClusterStage(NoHooks):
         self._timing = timing
         self._takeovers = Takeovers(timing.monotonic, timing.late_s)
         self._quiet_since: dict[LibraryId, float] = {}
+        self._asked_at: dict[LibraryId, int] = {}
         self._churn = churn
         self._residents = Residents(release_after)
         self._failed: dict[tuple[int, str], PermanentError] = {}
@@ -121,15 +126,24 @@ class ClusterStage(NoHooks):
         self._release()
 
     def idle(self) -> tuple[Output, ...]:
-        """Requests to finish the background work of libraries that have been quiet."""
-        before = self._timing.monotonic() - self._timing.idle_s
+        """Requests to finish the background work of libraries that have been quiet, some of it at a time: what arrives
+        meanwhile does not wait for all of it.
+        """
         requests = []
         for library in self._owner.all_libraries():
-            if is_unsettled(library) and self._quiet_since.get(library.library_id, before) <= before:
-                entry = consolidation_of(library, "idle")
+            if is_unsettled(library) and self._may_ask(library):
+                entry = consolidation_of(library, "idle", IDLE_OPERATIONS)
                 requests.append(Output(Channel.LIBRARY_LOG, entry, entry.key, EventId(entry.entry_id)))
                 self._quiet_since[library.library_id] = self._timing.monotonic()
+                self._asked_at[library.library_id] = library.n
         return tuple(requests)
+
+    def _may_ask(self, library: Library) -> bool:
+        """Whether nothing came for long; or what was asked for is half done, and the last request has come back."""
+        if library.settling and self._asked_at.get(library.library_id) != library.n:
+            return True
+        before = self._timing.monotonic() - self._timing.idle_s
+        return self._quiet_since.get(library.library_id, before) <= before
 
     def _release(self) -> None:
         """Let libraries go that have been quiet for long, but for those of which an old owner may be telling yet."""
@@ -142,6 +156,7 @@ class ClusterStage(NoHooks):
                 continue
             self._owner.let_go(library_id)
             self._quiet_since.pop(library_id, None)
+            self._asked_at.pop(library_id, None)
 
     def recover(self, partition: int, until: int) -> None:
         """Fold the log before `until` and verify the store against it, without telling anything."""
@@ -186,6 +201,7 @@ class ClusterStage(NoHooks):
             for library_id in self._owner.libraries(partition):
                 self._untold.drop(library_id)
                 self._quiet_since.pop(library_id, None)
+                self._asked_at.pop(library_id, None)
                 self._residents.left(library_id)
         self._owner.drop(partitions)
         self._failed = {key: error for key, error in self._failed.items() if key[0] not in partitions}

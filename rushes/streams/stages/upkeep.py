@@ -15,10 +15,13 @@ def is_unsettled(library: Library) -> bool:
     return looks_again and library.settled_n < library.n
 
 
-def consolidation_of(library: Library, reason: Reason) -> ConsolidationRequested:
-    """A request to finish what is left in a library as it is now. Two owners that ask at one place ask once."""
+def consolidation_of(library: Library, reason: Reason, budget: int | None = None) -> ConsolidationRequested:
+    """A request to finish what is left in a library as it is now, or some of it (`budget`, in operations). Two owners
+    that ask at one place ask once.
+    """
     return ConsolidationRequested(
         library_id=library.library_id,
         entry_id=entry_id(library.library_id, "ConsolidationRequested", library.n),
         reason=reason,
+        budget_operations=budget,
     )

@@ -3,13 +3,15 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import DependencyUnavailable
 from rushes.schemas.ids import EventId
 from rushes.schemas.log import ConsolidationRequested
 from rushes.streams.runner.progress import Progress
 from rushes.streams.runner.stage_thread import StageThread
-from rushes.streams.runner.upkeep import Upkeep
+from rushes.streams.runner.upkeep import SOON_S, SOON_TIMES, Upkeep
 from rushes.streams.stage import NoHooks, Output
 from tests.runner_fakes import record
 
@@ -61,3 +63,23 @@ async def test_a_stage_with_a_batch_in_hand_is_not_asked():
     assert await asked(outlet, progress, 1) == [0]
     progress.end()
     assert await asked(outlet, progress, 1) == [1]
+
+
+async def test_who_said_something_is_asked_again_soon_and_then_as_seldom_as_before():
+    slept: list[float] = []
+    answers = iter([(SAID,), ()])
+
+    class Once(Speaking):
+        def idle(self):
+            return next(answers, ())
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == SOON_TIMES + 4:
+            raise asyncio.CancelledError
+
+    with ThreadPoolExecutor(1) as executor:
+        upkeep = Upkeep(StageThread(Once(), executor), Collecting(), Progress(lambda: 0.0), period_s=5.0, sleep=sleep)
+        with pytest.raises(asyncio.CancelledError):
+            await upkeep.run()
+    assert slept == [5.0, *[SOON_S] * SOON_TIMES, 5.0, 5.0, 5.0]
