@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rushes.infra.results.catalogue import arrange, letters
 from rushes.infra.results.pictures import Links
 from rushes.infra.results.rows import Results
 from rushes.infra.results.writer import write_results
+from rushes.schemas.media import Span
 from tests.results_builder import (
     ANNA,
     BEN,
@@ -91,6 +93,18 @@ def test_the_page_names_weak_vectors_and_the_models(tmp_path):
     assert {(model["model"], model["weak"]) for model in data["models"]} == {
         ("opencv-scene", False), ("opencv-face", True),
     }  # fmt: skip
+
+
+def test_the_page_says_what_found_the_faces_and_of_which_recording_a_file_is_a_part(tmp_path):
+    face = item("film", 0, kind="face", cluster=ANNA, box=LEFT, weak=False)
+    span = Span(span_id="54c24e17-9522-51e3-872f-3caecf7017f0", name="A001", index=2)
+    assert face.facts is not None
+    spanned = replace(face, facts=face.facts.model_copy(update={"span": span}))
+    write_results(tmp_path, Results((spanned,), detectors={"face": "mtcnn/1"}))
+    page = Page(tmp_path / "index.html")
+    assert page.data["detectors"] == {"face": "mtcnn/1"}
+    (part,) = sheet_parts(tmp_path, "items")
+    assert part["media"][0][3] == ["A001", 2]
 
 
 def test_the_page_says_what_was_not_looked_for(tmp_path):

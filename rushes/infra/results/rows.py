@@ -1,5 +1,6 @@
 """What the results are written from: plain rows, one an item, a cluster and a file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,3 +62,5 @@ class Results:
     files: tuple[FileResult, ...] = field(default=())
     off: tuple[ItemKind, ...] = field(default=())
     """Kinds that no model looked for: nothing of them is no finding."""
+    detectors: Mapping[ItemKind, str] = field(default_factory=dict)
+    """What found the items of a kind."""

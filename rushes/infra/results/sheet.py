@@ -136,6 +136,7 @@ def _head(links: Links, catalogue: Catalogue, summary: Summary, title: str, name
                 for model in summary.models
             ],
             "off": list[JsonValue](summary.off),
+            "detectors": {str(kind): detector for kind, detector in summary.detectors.items()},
             "notices": [
                 {"title": notice.title, "text": notice.text, "command": notice.command} for notice in summary.notices
             ],
@@ -199,8 +200,9 @@ def _items_part(catalogue: Catalogue, places: range, mates: Mapping[str, Sequenc
         assigned = item.assigned
         if assigned.media_id not in media:
             media[assigned.media_id] = len(paths)
-            reel = item.facts.reel if item.facts is not None else None
-            paths.append([assigned.media_id, list[JsonValue](sorted(item.paths)), reel])
+            reel, span = (item.facts.reel, item.facts.span) if item.facts is not None else (None, None)
+            part: JsonValue = None if span is None else [span.name, span.index]
+            paths.append([assigned.media_id, list[JsonValue](sorted(item.paths)), reel, part])
         nearest: list[JsonValue] = [
             [catalogue.places[near.cluster_id], round(near.similarity, 3)]
             for near in assigned.nearest[:3]

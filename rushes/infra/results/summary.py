@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rushes.infra.results.catalogue import Catalogue
 from rushes.infra.results.rows import FileResult, FileStatus, Results
@@ -73,6 +73,7 @@ class Summary:
     troubles: tuple[FileResult, ...]
     models: tuple[ModelRow, ...]
     off: tuple[ItemKind, ...] = ()
+    detectors: Mapping[ItemKind, str] = field(default_factory=dict)
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -99,6 +100,7 @@ def summarise(catalogue: Catalogue, results: Results) -> Summary:
         troubles=troubles(results),
         models=tuple(ModelRow(KINDS[kind], name, weak, n) for (kind, name, weak), n in sorted(models.items())),
         off=results.off,
+        detectors=results.detectors,
     )
 
 

@@ -132,6 +132,14 @@ class OutFolder:
         return tuple(kind for kind in KINDS if kind in ("face", "person") and models.get(kind, "off") == "off")
 
     @property
+    def detectors(self) -> dict[ItemKind, str]:
+        """What found the items of a kind, for those that were looked for."""
+        known = self._run().get("models")
+        models = known if isinstance(known, Mapping) else {}
+        found = {kind: str(models.get(f"{kind} detector", "off")) for kind in KINDS}
+        return {kind: detector for kind, detector in found.items() if detector != "off"}
+
+    @property
     def source(self) -> str | None:
         """The folder that was sorted."""
         source = self._run().get("source")

@@ -102,7 +102,8 @@ def write_folder(out: OutFolder, parts: Held, files: Sequence[FileResult]) -> Su
             paths[seen.sha256] = (*paths.get(seen.sha256, ()), seen.path)
     facts = film_facts(parts.blobs, parts.library)
     title = Path(out.source).name if out.source else out.root.name
-    results = replace(results_of(parts.library, paths, files, facts, out.place_of()), off=out.kinds_off)
+    results = results_of(parts.library, paths, files, facts, out.place_of())
+    results = replace(results, off=out.kinds_off, detectors=out.detectors)
     return write_results(out.root, results, title)
 
 

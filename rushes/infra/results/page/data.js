@@ -55,9 +55,9 @@ function itemFrom(part, place) {
   const [id, kind, media, time, of, parent, decision, similarity, image, thumb, box, nearest, mates, model, frame,
     pinned, margin, thresholds, seen, reason] = row;
   const link = (split) => split && (part.folders[split[0]] ? `${part.folders[split[0]]}/${split[1]}` : split[1]);
-  const [mediaId, paths, reel] = part.media[media];
+  const [mediaId, paths, reel, span] = part.media[media];
   return {
-    place, id, kind: D.kinds[kind], mediaId, paths, reel, path: paths[0] || mediaId, time, cluster: of, parent,
+    place, id, kind: D.kinds[kind], mediaId, paths, reel, span, path: paths[0] || mediaId, time, cluster: of, parent,
     decision, similarity, image: link(image), thumb: link(thumb), box, nearest, mates, model: part.models[model],
     frame, pinned, margin, thresholds: thresholds === null ? null : part.thresholds[thresholds], seen,
     reason,

@@ -62,7 +62,8 @@ function fact(n, one, many, href, loud) {
 function modelLine() {
   return el("p", { class: "models" }, "Compared with: ",
     D.models.map((m, i) => [i ? ", " : "", el("span", { class: m.weak ? "weak" : null },
-      `${m.kind} by ${visible(m.model)}${m.weak ? " (weak, untrained)" : ""}`)]),
+      `${m.kind} by ${visible(m.model)}${m.weak ? " (weak, untrained)" : ""}`),
+      D.detectors[m.kind] ? `, found by ${visible(D.detectors[m.kind])}` : null]),
     D.off.map((kind) => `; ${plural[kind]} off`));
 }
 
