@@ -16,9 +16,11 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 from environment import describe
 from numpy.typing import NDArray
@@ -35,6 +37,9 @@ COSINE = 0.7
 FOUNDERS = 0.2
 CHUNK = 65_536
 JOIN = 0.6
+GOALS = ((100_000, 1.0), (1_000_000, 2.0))
+"""Clusters, and milliseconds an item in batches."""
+IMAGES = Path(__file__).resolve().parent.parent / "docs/images"
 ALONE = 2
 """Batches of which each item is looked at by itself."""
 
@@ -149,7 +154,32 @@ class Arrivals:
         return Missed(reached < best - 5e-4, best >= JOIN, took_s)
 
 
-def measure(name: str, rows: int, batches: int) -> str:
+@dataclass(frozen=True)
+class Line:
+    """Figures of one material and number of clusters; milliseconds an item."""
+
+    material: str
+    rows: int
+    cpu: float
+    least: float
+    most: float
+    wall: float
+    alone: float
+    blas: float
+    recall: float
+    recall_of_any: float
+    kb_a_row: float
+    us_a_row: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.material:10} {self.rows:>9,} {self.cpu:>7.2f} {self.least:>6.2f}-{self.most:<6.2f} "
+            f"{self.wall:>7.2f} {self.alone:>7.2f} {self.blas:>7.2f} {self.cpu / self.blas:>6.2f} "
+            f"{self.recall:>8.4f} {self.recall_of_any:>8.4f} {self.kb_a_row:>6.2f} {self.us_a_row:>8.0f}"
+        )
+
+
+def measure(name: str, rows: int, batches: int) -> Line:
     arrivals = Arrivals(name, rows)
     while rows > FLAT_ROWS and not arrivals.gallery.learnt:
         arrivals.arrive(arrivals.batch())
@@ -165,13 +195,33 @@ def measure(name: str, rows: int, batches: int) -> str:
         took.append(arrivals.arrive(items))
     alone = [arrivals.arrive(arrivals.batch(), 1).cpu_ms for _ in range(ALONE)]
     cpu = [one.cpu_ms for one in took]
-    return (
-        f"{name:10} {rows:>9,} {statistics.mean(cpu):>7.2f} {min(cpu):>6.2f}-{max(cpu):<6.2f} "
-        f"{statistics.mean(one.wall_ms for one in took):>7.2f} {statistics.mean(alone):>7.2f} "
-        f"{statistics.mean(blas):>7.2f} {statistics.mean(cpu) / statistics.mean(blas):>6.2f} "
-        f"{1 - missed_decisive / max(decisive, 1):>8.4f} {1 - missed / (batches * BATCH):>8.4f} "
-        f"{arrivals.gallery.bytes / rows / 1e3:>6.2f} {arrivals.build_s / rows * 1e6:>8.0f}"
+    return Line(
+        name, rows, statistics.mean(cpu), min(cpu), max(cpu), statistics.mean(one.wall_ms for one in took),
+        statistics.mean(alone), statistics.mean(blas), 1 - missed_decisive / max(decisive, 1),
+        1 - missed / (batches * BATCH), arrivals.gallery.bytes / rows / 1e3, arrivals.build_s / rows * 1e6,
+    )  # fmt: skip
+
+
+def draw(lines: Sequence[Line], file: Path) -> None:
+    """Milliseconds an item over the number of clusters, both logarithmic, beside the goals."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - the backend is chosen first
+
+    figure, axes = plt.subplots(figsize=(7, 4.5), dpi=110)
+    rows = [line.rows for line in lines]
+    axes.plot(
+        rows, [line.blas for line in lines], "o--", color="0.5", label="one float32 product with everything (BLAS)"
     )
+    axes.plot(rows, [line.alone for line in lines], "o-", color="C1", label="an arrival by itself")
+    axes.plot(rows, [line.cpu for line in lines], "o-", color="C0", label="an arrival in a batch of 256")
+    axes.scatter(*zip(*GOALS, strict=True), marker="_", s=300, color="C3", label="goal")
+    axes.set(xscale="log", yscale="log", xlabel="clusters", ylabel="processor ms an item")
+    axes.set_title(f"Arrivals, {DIM} dimensions, clusters in {lines[0].material}")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(file)
+    plt.close(figure)
 
 
 def main() -> None:
@@ -179,6 +229,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--materials", nargs="+", default=["groups", "isotropic"])
     parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--plot", action="store_true", help="draw the first material into docs/images")
     options = parser.parse_args()
     print(describe("numpy"))
     print(f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}, load {os.getloadavg()[0]:.1f}")
@@ -189,8 +240,12 @@ def main() -> None:
         f"{'KB/row':>6} {'us/row':>8}"
     )
     for name in options.materials:
+        lines = []
         for rows in options.rows:
-            print(measure(name, rows, options.batches), flush=True)
+            lines.append(measure(name, rows, options.batches))
+            print(lines[-1], flush=True)
+        if options.plot and name == options.materials[0]:
+            draw(lines, IMAGES / "scale-arrivals.png")
 
 
 if __name__ == "__main__":
