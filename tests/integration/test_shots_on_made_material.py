@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from shot_material import VARIANTS, mixed, truth_of, write
-from shot_scenes import KINDS, Clip
+from shot_material import MIXED, VARIANTS, mixed, truth_of, write
+from shot_scenes import Clip
 
 from rushes.infra.media.decoder import MediaDecoder
 from rushes.infra.media.messages import FilmEnded, ShotFound
@@ -21,7 +21,7 @@ def decoder():
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    return mixed(np.random.default_rng((SEED, len(KINDS))))
+    return mixed(np.random.default_rng((SEED, MIXED)))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
