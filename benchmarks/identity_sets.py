@@ -90,7 +90,7 @@ def draw_sets(lines: Sequence[Line], file: Path) -> None:
     for axes in (left, right):
         axes.set_xticks(range(len(sets)), sets)
         axes.grid(alpha=0.3, axis="y")
-    left.legend(fontsize=8, loc="lower left")
-    figure.tight_layout()
+    figure.legend(*left.get_legend_handles_labels(), fontsize=8, loc="upper center", ncols=len(policies) + 1)
+    figure.tight_layout(rect=(0, 0, 1, 0.94))
     figure.savefig(file)
     plt.close(figure)
