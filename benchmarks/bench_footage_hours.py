@@ -143,8 +143,9 @@ def main() -> None:
         for material in MATERIALS[:2]:
             film = encode(material, Path(data), asked.frames, films)
             short = encode(material, Path(data), SHORT, films)
-            for chosen in models(Path(data)).items():
-                found = line(film, short, material.name, chosen, asked.frames, place / f"{material.name}-{chosen[0]}")
+            footage = Footage(material.name, film, short, asked.frames)
+            for name, chosen in models(Path(data)).items():
+                found = line(footage, name, chosen, place / f"{material.name}-{name}")
                 if asked.json:
                     print(json.dumps(asdict(found)), flush=True)
                     continue
