@@ -31,9 +31,11 @@ def alone(made: Made, order: list[int] | NDArray[np.int64]) -> list[list[Observa
     return [[Observation(made.vectors[item], frame=place)] for place, item in enumerate(order)]
 
 
-def run(frames: list[list[Observation]], dim: int = 64, operations: int = 10_000_000) -> Clusterer:
-    """Everything observed, and all background work done."""
-    clusterer = Clusterer(dim)
+def run(
+    frames: list[list[Observation]], dim: int = 64, operations: int = 10_000_000, clusterer: Clusterer | None = None
+) -> Clusterer:  # fmt: skip
+    """Everything observed, by a clusterer of `dim` dimensions or the one given, and all background work done."""
+    clusterer = clusterer if clusterer is not None else Clusterer(dim)
     for frame in frames:
         clusterer.observe(frame)
         while clusterer.due():

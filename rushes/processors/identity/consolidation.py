@@ -36,7 +36,7 @@ from rushes.processors.identity.planning import (
 )
 from rushes.processors.identity.shots import look_at_shots
 from rushes.processors.identity.slices import STEP_COST, spans
-from rushes.processors.identity.vicinity import MOST_OWN, around, drawn, good_units
+from rushes.processors.identity.vicinity import around, drawn, further_looks, good_units
 from rushes.processors.identity.words import words
 
 REWEIGH_COST: Final = 500
@@ -280,12 +280,12 @@ class Consolidator:
         """
         partition = self.partition
         cluster = partition.cluster_of(item)
-        size = 0 if cluster is None else len(partition.members(cluster))
+        further = 0 if cluster is None else further_looks(partition, cluster)
         homes = yield from self._link(item, threshold)
-        if cluster is None or size <= MOST_OWN:
+        if cluster is None or not further:
             return
         came_off: dict[int, None] = {}
-        for _ in range(2 * size // MOST_OWN):
+        for _ in range(further):
             left = partition.members(cluster)
             came_off.update(dict.fromkeys(homes))
             if homes == [cluster] or not left:

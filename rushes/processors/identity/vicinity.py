@@ -86,6 +86,12 @@ def around(partition: Partition, item: int, low: float) -> Generator[int, None, 
     return found, good_units(partition, own)
 
 
+def further_looks(partition: Partition, cluster: int) -> int:
+    """How many more looks may be needed where something comes off the cluster: none where one takes all its units."""
+    size = len(partition.members(cluster))
+    return 0 if size <= MOST_OWN else 2 * size // MOST_OWN
+
+
 def drawn(partition: Partition, count: int) -> Generator[int, None, list[int]]:
     """Items of whole neighbourhoods: clusters drawn at random with their three nearest, 30 items of each at most."""
     rng = np.random.default_rng(len(partition))

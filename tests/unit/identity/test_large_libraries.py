@@ -15,7 +15,7 @@ from rushes.processors.identity.levels import SAMPLE_COST
 from rushes.processors.identity.partition import Observation
 from rushes.processors.identity.slices import MOST_AT_ONCE
 from rushes.processors.identity.vicinity import around
-from tests.making_identities import alone, groups, identities
+from tests.making_identities import alone, groups, identities, run
 
 LARGE = Schedule(exact_limit=20)
 MOST_PIECE = max(2 * MOST_AT_ONCE, SAMPLE_COST)
@@ -28,13 +28,7 @@ def narrow():
 
 
 def clustered(frames: list[list[Observation]], dim: int = 64, operations: int = 10_000_000) -> Clusterer:
-    clusterer = Clusterer(dim, KNOWN, LARGE)
-    for frame in frames:
-        clusterer.observe(frame)
-        while clusterer.due():
-            clusterer.work(operations)
-    clusterer.settle()
-    return clusterer
+    return run(frames, operations=operations, clusterer=Clusterer(dim, KNOWN, LARGE))
 
 
 @pytest.mark.parametrize("seed", range(4))
