@@ -299,6 +299,27 @@ def test_a_writer_killed_at_any_moment_leaves_every_acknowledged_row(store_place
     store.close()
 
 
+@pytest.mark.parametrize("kept", [0, 64, 140])
+def test_an_index_that_a_killed_writer_left_half_written_is_made_again(tmp_path, rows, items_of, kept):
+    settings = MilvusSettings(uri=str(tmp_path / "store.db"))
+    store = MilvusStore(settings)
+    store.upsert([rows.item(number) for number in range(30)], [rows.cluster(0)])
+    store.close()
+    store.upsert([rows.item(30)], [])  # the first write after an opening flushes, which indexes
+    store.close()
+    indexes = list((tmp_path / "store.db").rglob("*.idx"))
+    assert indexes
+    for index in indexes:
+        index.write_bytes(index.read_bytes()[:kept])
+
+    for _ in range(2):  # mended, and mended for good
+        again = MilvusStore(settings)
+        assert len(items_of(again, rows.library, rows.space())) == 31
+        assert len(again.search(rows.library, rows.space(), rows.vector("any")[None], 40)[0]) == 31
+        assert len(list(again.clusters(rows.library, rows.space()))) == 1
+        again.close()
+
+
 @pytest.mark.milvus
 def test_a_server_that_is_killed_under_a_store_loses_nothing_and_is_used_again(
     milvus_server, engine_cache, tmp_path, rows, items_of

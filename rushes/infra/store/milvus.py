@@ -33,6 +33,7 @@ from rushes.infra.store.schema import (
     check_partitions,
     create_collection,
     create_index,
+    load_collection,
     space_of,
 )
 from rushes.schemas.ids import ItemId, LibraryId
@@ -206,7 +207,7 @@ class MilvusStore:
                 create_collection(client, name, space, partitions=self._partitions, timeout_s=self._timeout_s)
             if not client.list_indexes(name, field_name="vec", timeout=self._timeout_s):
                 create_index(client, name, lite=self._connection.lite, timeout_s=self._timeout_s)
-            client.load_collection(name, timeout=self._timeout_s)
+            load_collection(client, name, lite=self._connection.lite, timeout_s=self._timeout_s)
             # What an earlier process left unflushed is not known: the first read or write flushes it.
             self._unflushed.setdefault(name, LITE_FLUSH_ROWS)
             self._opened.add(name)

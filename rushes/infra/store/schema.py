@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+import structlog
+
 from rushes.infra.store.client import Client
 from rushes.infra.store.naming import SPACE_PROPERTY, space_of_property, space_to_property
 from rushes.infra.store.port import Space
@@ -20,6 +22,8 @@ MAX_KEY: Final = 256
 
 HNSW: Final = {"M": 16, "efConstruction": 100}
 """Index on a server: 100,000 vectors of 512 are searched in 3 ms, flat in 21."""
+
+_log = structlog.get_logger(__name__)
 
 
 def create_collection(client: Client, name: str, space: Space, *, partitions: int, timeout_s: float) -> None:
@@ -72,6 +76,26 @@ def create_index(client: Client, name: str, *, lite: bool, timeout_s: float) -> 
     index.add_index("vec", index_type="FLAT" if lite else "HNSW", metric_type="COSINE", params={} if lite else HNSW)
     # Loading waits for the index anyway; waiting here would only sleep half a second.
     client.create_index(name, index, timeout=timeout_s, sync=False)
+
+
+def load_collection(client: Client, name: str, *, lite: bool, timeout_s: float) -> None:
+    """Load an indexed collection, as each process must once.
+
+    Lite writes index files in place: a process killed in the middle leaves a part of one, on which every later load
+    fails. The rows are whole, so their index is made again.
+    """
+    from pymilvus import MilvusException  # noqa: PLC0415 - takes a second to import
+
+    try:
+        client.load_collection(name, timeout=timeout_s)
+    except MilvusException as error:
+        if not lite:
+            raise
+        _log.warning("index can't be read; made again from the rows", collection=name, error=error.message)
+        for index in client.list_indexes(name, field_name="vec", timeout=timeout_s):
+            client.drop_index(name, index, timeout=timeout_s)
+        create_index(client, name, lite=lite, timeout_s=timeout_s)
+        client.load_collection(name, timeout=timeout_s)
 
 
 def space_of(client: Client, name: str, *, timeout_s: float) -> Space | None:
