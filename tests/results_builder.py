@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rushes.infra.results.rows import ClusterResult, FileResult, ItemResult, Results
 from rushes.schemas import ids
-from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, Neighbour, Thresholds
+from rushes.schemas.decisions import Cause, ClusterAssigned, ClusterChanged, MergeProposal, Neighbour, Thresholds
 from rushes.schemas.media import MediaFacts, Rational, Timecode
 from rushes.schemas.revision import Revision
 
@@ -54,13 +54,19 @@ def cluster(cluster_id: str, kind: str, size: int, **changes) -> ClusterResult:
     return ClusterResult(ClusterChanged(**record))
 
 
+def may_be(cluster_id: str, probability: float) -> MergeProposal:
+    return MergeProposal(cluster_id=cluster_id, similarity=0.7123456789, probability=probability)
+
+
 KITCHEN, STREET, ANNA, BEN = (some_id(name) for name in ("kitchen", "street", "anna", "ben"))
 FIXED = Thresholds(join=0.85, join_in_scene=0.75, found=0.5)
 LEFT, RIGHT = (0.125, 0.25, 0.25, 0.5), (0.5, 0.25, 0.75, 0.625)
 
 
 def small_library(out: Path | None = None) -> Results:
-    """Anna in the kitchen and the street, Ben in the kitchen, one face in noise, one failed and one partial file."""
+    """Anna in the kitchen and the street, Ben in the kitchen, one face in noise, one failed and one partial file. Anna
+    and Ben may be one; so may the street and a scene that became a part of the kitchen.
+    """
     near_ben = (Neighbour(cluster_id=BEN, similarity=0.61),)
     items = (
         item("film", 0, cluster=KITCHEN, out=out),
@@ -85,10 +91,17 @@ def small_library(out: Path | None = None) -> Results:
         item("film", 40_000, kind="face", cluster=None, decision="removed", box=LEFT, out=out),
     )
     clusters = (
-        cluster(KITCHEN, "scene", 2),
-        cluster(STREET, "scene", 2),
-        cluster(ANNA, "face", 2, name="Anna", exemplar_item_ids=(items[4].assigned.item_id,)),
-        cluster(BEN, "face", 1, cover_item_id=items[5].assigned.item_id),
+        cluster(KITCHEN, "scene", 2, proposals=(may_be(some_id("old"), 0.9),)),
+        cluster(STREET, "scene", 2, proposals=(may_be(some_id("old"), 0.25), may_be(some_id("gone"), 0.8))),
+        cluster(
+            ANNA,
+            "face",
+            2,
+            name="Anna",
+            exemplar_item_ids=(items[4].assigned.item_id,),
+            proposals=(may_be(BEN, 0.42),),
+        ),
+        cluster(BEN, "face", 1, cover_item_id=items[5].assigned.item_id, proposals=(may_be(ANNA, 0.38),)),
         cluster(some_id("old"), "scene", 0, status="merged", merged_into=KITCHEN),
     )
     files = (

@@ -27,3 +27,37 @@ def test_look_alikes_are_proposed_in_the_end_however_small_the_slices(operations
         looked += len(proposals.renew(clusterer, operations))
     assert looked == 60
     assert all(proposals.of(item)[0][0] == item ^ 1 for item in range(60))
+
+
+def two_look_alikes() -> tuple[Clusterer, MergeProposals]:
+    made = identities(1, [2], spread=0.4)
+    clusterer, proposals = Clusterer(64), MergeProposals()
+    clusterer.consolidator.fix(UNSURE)
+    for item, vector in enumerate(made.vectors):
+        clusterer.partition.add(Observation(vector, frame=item))
+        clusterer.partition.put(item, clusterer.partition.new_cluster(item))
+        proposals.touch(item)
+    assert proposals.renew(clusterer, 10**9) == [0, 1]
+    return clusterer, proposals
+
+
+@pytest.mark.parametrize(("item", "cluster"), [(0, 1), (1, 0)])
+def test_what_a_person_told_apart_is_proposed_no_more_and_again_when_that_is_taken_back(item, cluster):
+    clusterer, proposals = two_look_alikes()
+    clusterer.partition.reject(item, cluster)
+    proposals.reconsider(cluster)
+    assert proposals.renew(clusterer, 10**9) == [cluster, item]
+    assert proposals.of(0) == proposals.of(1) == ()
+    clusterer.partition.unreject(item, cluster)
+    for each in (item, cluster):
+        proposals.reconsider(each)
+    assert sorted(proposals.renew(clusterer, 10**9)) == [0, 1]
+
+
+def test_a_cluster_that_is_gone_is_proposed_no_more():
+    clusterer, proposals = two_look_alikes()
+    clusterer.partition.take_out(1)
+    clusterer.partition.put(1, 0)
+    proposals.touch(1)
+    assert sorted(proposals.renew(clusterer, 10**9) + proposals.renew(clusterer, 10**9)) == [0, 1]
+    assert proposals.of(0) == proposals.of(1) == ()

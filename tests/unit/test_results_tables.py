@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rushes.infra.results import atomic
+from rushes.infra.results.catalogue import arrange
 from rushes.infra.results.json_text import line_of, script_of
 from rushes.infra.results.rows import FileResult, Results
 from rushes.infra.results.tables import assignments_jsonl, clusters_json, failed_jsonl
@@ -110,6 +111,17 @@ def test_clusters_name_their_scenes_and_items():
     assert clusters[BEN]["cover"] == clusters[BEN]["items"][0]
     assert clusters[KITCHEN]["scenes"] == []
     assert clusters[some_id("old")]["merged_into"] == KITCHEN
+    assert clusters[ANNA]["proposals"] == [{"cluster_id": BEN, "similarity": 0.712346, "probability": 0.42}]
+
+
+def test_what_may_be_one_is_listed_once_for_both_the_likeliest_first():
+    catalogue = arrange(small_library())
+    listed = [
+        (catalogue.clusters[pair.one].cluster_id, catalogue.clusters[pair.other].cluster_id, pair.probability)
+        for pair in catalogue.pairs
+    ]
+    assert {frozenset(pair[:2]) for pair in listed} == {frozenset((ANNA, BEN)), frozenset((KITCHEN, STREET))}
+    assert [pair[2] for pair in listed] == [0.42, 0.25]
 
 
 def test_every_path_that_is_not_wholly_sorted_has_a_line():

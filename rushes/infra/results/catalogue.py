@@ -30,6 +30,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Two clusters, by place, that may be one and are not alike enough to be sure: for a person to look at."""
+
+    one: int
+    other: int
+    similarity: float
+    probability: float | None
+
+    @property
+    def rank(self) -> tuple[float, float, int, int]:
+        """Sorts the likeliest first."""
+        return (-(self.probability or 0.0), -self.similarity, self.one, self.other)
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueCluster:
     """A cluster at its place in the catalogue; its items are `items[first:first + count]`. `ordinal`: from 1, among its
     kind.
@@ -63,6 +78,8 @@ class Catalogue:
     noise: Mapping[ItemKind, range]
     places: Mapping[str, int]
     """Of a cluster in `clusters`, by its id."""
+    pairs: tuple[Pair, ...]
+    """What may be one, the likeliest first."""
 
     def of_kind(self, kind: ItemKind) -> range:
         """Places of the clusters of a kind."""
@@ -149,7 +166,23 @@ def arrange(results: Results) -> Catalogue:
         parent_of=parent_of,
         noise=_noise(items, cluster_of),
         places=places,
+        pairs=_pairs(results, places, merged),
     )
+
+
+def _pairs(results: Results, places: Mapping[str, int], merged: Mapping[str, str]) -> tuple[Pair, ...]:
+    """Each pair once, whichever of the two proposes it; what somebody hid is nothing to look at."""
+    hidden = {row.changed.cluster_id for row in results.clusters if row.changed.status == "hidden"}
+    found: dict[tuple[int, int], Pair] = {}
+    for row in results.clusters:
+        for proposed in row.changed.proposals:
+            ids = [merged.get(each, each) for each in (row.changed.cluster_id, proposed.cluster_id)]
+            if ids[0] == ids[1] or not all(each in places and each not in hidden for each in ids):
+                continue
+            one, other = sorted(places[each] for each in ids)
+            pair = Pair(one, other, proposed.similarity, proposed.probability)
+            found[one, other] = min(pair, found.get((one, other), pair), key=lambda each: each.rank)
+    return tuple(sorted(found.values(), key=lambda pair: pair.rank))
 
 
 def _places(results: Results, live: Iterable[ItemResult]) -> dict[str, int]:

@@ -31,15 +31,19 @@ CLUSTERS_PER_PART: Final = 250
 FILES_PER_PART: Final = 500
 ON_FIRST_SCREEN: Final = 24
 """Clusters of a kind that the page itself carries, so that it opens without loading a part."""
+MOST_PAIRS: Final = 1_000
+"""Of clusters that may be one, the likeliest: 20 KB of the page. Nobody looks at more before the next run."""
 
 CORRECTIONS: Mapping[str, str] = {
     "confirm": "rushes feedback confirm --item {item} --out {out}",
     "reject": "rushes feedback reject --item {item} --cluster {cluster} --out {out}",
     "move": "rushes feedback move --item {item} --to {cluster} --out {out}",
     "new": "rushes feedback move --item {item} --to new --out {out}",
+    "join": "rushes feedback move {items} --to {cluster} --out {out}",
     "explain": "rushes explain {item} --out {out}",
 }
-"""What to type to correct an assignment, or to have it explained; the page fills in the ids and its own folder."""
+"""What to type to correct an assignment, to make one of two clusters, or to have a place explained; the page fills in
+the ids and its own folder."""
 
 PartKind = Literal["items", "clusters", "files"]
 _PARTS_FOLDER = "sheet"
@@ -144,6 +148,10 @@ def _head(links: Links, catalogue: Catalogue, summary: Summary, title: str, name
             "sizes": {"items": ITEMS_PER_PART, "clusters": CLUSTERS_PER_PART, "files": FILES_PER_PART},
             "parts": {kind: list[JsonValue](parts) for kind, parts in names.items()},
             "clusters": first,
+            "pairs": [
+                [pair.one, pair.other, None if pair.probability is None else round(pair.probability, 3)]
+                for pair in catalogue.pairs[:MOST_PAIRS]
+            ],
             "firstFiles": [_file_row(file) for file in summary.troubles[:ON_FIRST_SCREEN]],
         }
     )

@@ -23,7 +23,9 @@ def assignments_jsonl(results: Results) -> bytes:
 
 
 def clusters_json(results: Results) -> bytes:
-    """A list of all clusters, sorted by kind and id; each with the scenes it meets and the items in it."""
+    """A list of all clusters, sorted by kind and id; each with the scenes it meets, the items in it, and the clusters
+    that it may be one with (`proposals`).
+    """
     merged = resolve_merged(results)
     members: dict[str, list[str]] = defaultdict(list)
     scenes: dict[str, set[str]] = defaultdict(set)
@@ -44,6 +46,14 @@ def clusters_json(results: Results) -> bytes:
             "merged_into": changed.merged_into,
             "cover": changed.cover_item_id,
             "exemplars": list(changed.exemplar_item_ids),
+            "proposals": [
+                {
+                    "cluster_id": proposed.cluster_id,
+                    "similarity": round(proposed.similarity, SIMILARITY_DIGITS) + 0.0,
+                    "probability": None if proposed.probability is None else round(proposed.probability, 3),
+                }
+                for proposed in changed.proposals
+            ],
             "scenes": list[JsonValue](sorted(scenes[changed.cluster_id])),
             "items": list[JsonValue](members[changed.cluster_id]),
         }

@@ -74,6 +74,12 @@ class CalibratedRules:
         if not self._follows:
             self.clusterer.partition.take_out(self.number(item))
 
+    def spoken_of(self, number: int, cluster: int) -> None:
+        """A person's word on the item and the cluster came into force, or ended."""
+        at = self.clusterer.partition.cluster_of(number)
+        for each in (cluster,) if at is None or at == cluster else (cluster, at):
+            self._proposals.reconsider(each)
+
     def forget(self, item: Item) -> None:
         number = self.numbers.number(item.item_id)
         if number is not None:

@@ -38,18 +38,24 @@ class Settling:
             pin = partition.facts.pinned(number)
             if pin is not None and (words.pinned is None or self.rules.numbers.cluster(words.pinned) != pin):
                 partition.unpin(number)
+                self.rules.spoken_of(number, pin)
             for name in sorted(self.rules.rejected.get(number, set()) - words.rejected):
-                partition.unreject(number, self.rules.cluster(name, founder=number))
+                gone_from = self.rules.cluster(name, founder=number)
+                partition.unreject(number, gone_from)
+                self.rules.spoken_of(number, gone_from)
                 self.rules.rejected[number].discard(name)
         for number, words in said.items():
             for name in sorted(words.rejected - self.rules.rejected.get(number, set())):
                 at = self.rules.numbers.cluster(name)
                 if at is not None:  # an item that waits under this id is no cluster yet
                     changed += partition.reject(number, at)
+                    self.rules.spoken_of(number, at)
                     self.rules.rejected.setdefault(number, set()).add(name)
         for number, words in said.items():
             if words.pinned is not None and partition.facts.pinned(number) is None:
-                changed += partition.pin(number, self.rules.cluster(words.pinned, founder=number))
+                home = self.rules.cluster(words.pinned, founder=number)
+                changed += partition.pin(number, home)
+                self.rules.spoken_of(number, home)
                 self.rules.clusterer.consolidator.note(number)
         return changed
 

@@ -104,11 +104,32 @@ def test_the_correction_is_typed_out_with_the_folder_it_lies_in(page, sheet):
     lines = page.js("[...document.querySelectorAll('.typed code')].map(e => e.textContent)")
     folder = "'" + str(sheet.parent).replace("'", "'\\''") + "'"
     assert lines == [
+        f"rushes explain {item_id} --out {folder}",
         f"rushes feedback confirm --item {item_id} --out {folder}",
         f"rushes feedback reject --item {item_id} --cluster {ANNA} --out {folder}",
         f"rushes feedback move --item {item_id} --to {BEN} --out {folder}",
         f"rushes feedback move --item {item_id} --to new --out {folder}",
     ]
+
+
+def test_what_may_be_one_is_shown_side_by_side_with_what_to_type(page, sheet):
+    assert "42 % likely to be one" in text(page, "main")
+    page.js("[...document.querySelectorAll('a.pair')].find(a => a.innerText.includes('Anna')).click()")
+    page.until("location.hash.startsWith('#/pair/')")
+    page.until("document.querySelector('.answers')")
+    assert page.js("document.querySelectorAll('a.card[data-item]').length") == 3
+    shown = {row["cluster_id"]: row["items"] for row in json.loads((sheet.parent / "clusters.json").read_text())}
+    folder = "'" + str(sheet.parent).replace("'", "'\\''") + "'"
+    assert page.js("[...document.querySelectorAll('.typed code')].map(e => e.textContent)") == [
+        f"rushes feedback move --item {shown[BEN][0]} --to {ANNA} --out {folder}",
+        f"rushes feedback reject --item {shown[BEN][0]} --cluster {ANNA} --out {folder}",
+    ]
+    page.press("Escape")
+    page.until("location.hash === '#/'")
+    page.open(sheet, f"#/search/{BEN}")
+    page.js("document.querySelector('a.card').click()")
+    page.until("document.querySelector('a.pair')")
+    assert "Anna" in text(page, "a.pair")
 
 
 def test_the_keyboard_is_enough(page):
@@ -187,7 +208,7 @@ def test_a_crowded_scene_shows_all_its_characters(chromium, tmp_path):
 
 def test_a_phone_shows_it_without_scrolling_sideways(chromium, sheet):
     chromium.size(390, 844, mobile=True)
-    for view in ("", "#/characters", "#/files", "#/cluster/0!0"):
+    for view in ("", "#/characters", "#/files", "#/pairs", "#/pair/0/1", "#/cluster/0!0"):
         chromium.open(sheet, view)
         assert chromium.js("document.documentElement.scrollWidth") <= 390
 

@@ -97,6 +97,18 @@ function clusterCard(c) {
   return el("li", {}, card);
 }
 
+async function pairCard([one, other, probability]) {
+  const [a, b] = await Promise.all([cluster(one), cluster(other)]);
+  return el("li", {}, el("a", {
+    class: "card pair", href: `#/pair/${one}/${other}`, title: `${a.label} and ${b.label}: ${likely(probability)}`,
+  },
+  el("span", { class: "two" }, picture(a.cover || {}, a.label), picture(b.cover || {}, b.label)),
+  el("span", { class: "cap" },
+    el("span", { class: "file" }, `${a.label} · ${b.label}`),
+    el("span", { class: "line" }, likely(probability)))));
+}
+const likely = (probability) => (probability === null ? "near each other" : `${Math.round(probability * 100)} % likely to be one`);
+
 async function fillChips(chips, c) {
   const faces = D.kinds.find((k) => k.kind === "face");
   const within = c.links.filter(([index]) => index >= faces.first && index < faces.first + faces.count);

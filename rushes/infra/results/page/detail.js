@@ -25,7 +25,7 @@ function folder() {
 const quoted = (text) => (/^[\w./:@%+-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`);
 
 function command(label, template, ids) {
-  const line = template.replace(/\{(item|cluster|out)\}/g, (_, name) => (name === "out" ? quoted(folder()) : ids[name]));
+  const line = template.replace(/\{(items?|cluster|out)\}/g, (_, name) => (name === "out" ? quoted(folder()) : ids[name]));
   const words = line.split(/(?= --)/).map((part) => el("span", {}, part));
   const code = el("code", { tabindex: "0" }, words);
   const button = el("button", { type: "button", class: "copy", "aria-label": `Copy: ${label}` }, "Copy");

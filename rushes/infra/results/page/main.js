@@ -26,6 +26,8 @@ async function build(words, wanted) {
     const first = whole(words[2], 0, D.items - 1);
     return meetView(whole(words[1], 0, clusters - 1), first, whole(words[3], 1, D.items - first), pageOf(words[4]));
   }
+  if (words[0] === "pairs") return pairsView(pageOf(words[1]));
+  if (words[0] === "pair" && clusters) return pairView(whole(words[1], 0, clusters - 1), whole(words[2], 0, clusters - 1));
   if (words[0] === "noise") return noiseView(words[1], pageOf(words[2]));
   if (words[0] === "files") return filesView(pageOf(words[1]));
   if (words[0] === "search") return searchView(searched(words), wanted);
@@ -145,7 +147,7 @@ search.addEventListener("input", () => {
 document.getElementById("title").textContent = visible(D.title);
 document.getElementById("nav").append(...[
   ["scenes", "Scenes", D.kinds[0].count], ["characters", "Characters", D.kinds[1].count],
-  ["noise", "Noise", noiseTotal()], ["files", "Files", D.troubles],
+  ["noise", "Noise", noiseTotal()], ["files", "Failed", D.troubles],
 ].map(([view, text, n]) => el("a", { href: `#/${view}` }, text, " ", el("span", { class: "n" }, number.format(n)))));
 window.addEventListener("hashchange", route);
 route();

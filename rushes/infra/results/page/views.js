@@ -4,6 +4,9 @@
 const PAGE = 60;
 const STRIP = 24;
 const SEARCH_HITS = 200;
+const PAIRS = 6;
+const PAIR_PICTURES = 12;
+const MOST_JOINED = 50;
 const NOISE_WORDS = {
   scene: ["frame", "frames"], face: ["face", "faces"], person: ["body", "bodies"], region: ["region", "regions"],
 };
@@ -39,6 +42,11 @@ async function overview() {
       shown.length ? grid(shown.map(clusterCard), styleOf(kind)) : empty(`No ${plural[name]} yet.`),
       kind.count > shown.length
         ? el("a", { class: "button", href: `#/${plural[name]}` }, `All ${number.format(kind.count)} ${plural[name]}`) : null));
+  }
+  if (D.pairs.length) {
+    parts.push(section("May be one", "not alike enough to be sure, so kept apart: look, and say",
+      grid(await Promise.all(D.pairs.slice(0, PAIRS).map(pairCard)), "wide"),
+      D.pairs.length > PAIRS ? el("a", { class: "button", href: "#/pairs" }, `All ${number.format(D.pairs.length)} pairs`) : null));
   }
   if (noiseTotal()) {
     const first = D.kinds.filter((k) => k.noise[1]).map((k) => count(k.noise[1], ...NOISE_WORDS[k.kind]));
@@ -87,7 +95,44 @@ async function clusterView(index, page) {
       c.links.length > STRIP
         ? el("a", { class: "button", href: `#/links/${index}` }, `All ${number.format(c.links.length)}`) : null));
   }
+  const alike = D.pairs.filter(([one, other]) => one === index || other === index);
+  if (alike.length) {
+    parts.push(section("May be one with", "not alike enough to be sure",
+      grid(await Promise.all(alike.map(pairCard)), "wide")));
+  }
   parts.push(await itemGrid(c.kind.kind === "scene" ? "Frames" : "Pictures", c.first, c.size, page, `#/cluster/${index}`, c));
+  return parts;
+}
+
+async function pairsView(page) {
+  const shown = D.pairs.slice((page - 1) * PAGE, page * PAGE);
+  return [el("h1", {}, "May be one ", el("small", {}, number.format(D.pairs.length))),
+    el("p", { class: "lead" }, "Not alike enough to be sure, so kept apart. The likeliest first."),
+    shown.length ? grid(await Promise.all(shown.map(pairCard)), "wide") : empty("Nothing to decide."),
+    pager("#/pairs", page, D.pairs.length)];
+}
+
+/* Two clusters beside each other, and what to type when they are one, or never. */
+async function pairView(one, other) {
+  const two = await Promise.all([cluster(one), cluster(other)]);
+  const [larger, smaller] = two[0].size >= two[1].size ? two : [two[1], two[0]];
+  const known = D.pairs.find(([a, b]) => a === Math.min(one, other) && b === Math.max(one, other));
+  const parts = [el("div", { class: "title" },
+    el("h1", {}, `${larger.label} and ${smaller.label}`),
+    known ? el("span", { class: "note" }, likely(known[2])) : null)];
+  for (const c of [larger, smaller]) {
+    const shown = await items(c.first, Math.min(PAIR_PICTURES, c.size));
+    parts.push(section(c.label, count(c.size, "picture", "pictures"),
+      grid(shown.map((thing) => itemCard(thing, c)), styleOf(c.kind)),
+      el("a", { class: "button", href: `#/cluster/${c.index}` }, "All of it")));
+  }
+  const moved = await items(smaller.first, Math.min(MOST_JOINED, smaller.size));
+  parts.push(section("Which is it?", "type one of these", el("div", { class: "answers" },
+    smaller.size <= MOST_JOINED
+      ? command(`They are one: all of ${smaller.label} belongs to ${larger.label}`, D.corrections.join,
+        { items: moved.map((thing) => `--item ${thing.id}`).join(" "), cluster: larger.id })
+      : null,
+    command("They are two, for good", D.corrections.reject, { item: moved[0].id, cluster: larger.id }))));
   return parts;
 }
 
