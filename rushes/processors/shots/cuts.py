@@ -2,7 +2,7 @@
 
 A change that stands out from the motion around it on both sides (an adaptive threshold over a rolling window, as in
 PySceneDetect's AdaptiveDetector), reaches a good part of the picture, lasts, and is no other view of the same scene
-(`resemblance`). It may take a frame or two that mix both shots.
+(`resemblance`), nor a stalled film's later one (`stalls`). It may take a frame or two that mix both shots.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from typing import Final
 
 from rushes.processors.shots.features import Change, FrameFeatures, change_between
 from rushes.processors.shots.resemblance import explained_by_parts, replaced_share
+from rushes.processors.shots.stalls import goes_on, stands_still
 
 LOOK_AHEAD: Final = 4
 """Frames seen beyond the one decided: a photographer's flash and its afterglow are over by then (.16 s at 25/s)."""
@@ -113,5 +114,12 @@ def _cut_over(frame: Seen, newest: Sequence[Seen], ahead: Sequence[Seen], blende
         return None
     lasts = change_between(before, later).score >= LASTING * change.score
     if lasts and new_scene(before, later) and new_scene(before, frame.features):
-        return Cut(change.score, threshold)
+        return None if _stalled(frame, newest, ahead, last_own) else Cut(change.score, threshold)
     return None
+
+
+def _stalled(frame: Seen, newest: Sequence[Seen], ahead: Sequence[Seen], last_own: int) -> bool:
+    """Whether the picture stood, and stands again, and is the same scene some moments later."""
+    own = [newest[place].change for place in range(max(1, last_own + 1 - LOOK_BACK), last_own + 1)]
+    standing = stands_still((*own, *(f.change for f in ahead)))
+    return standing and goes_on(newest[last_own].features, frame.features)

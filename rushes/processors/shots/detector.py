@@ -35,7 +35,7 @@ from rushes.processors.shots.gradual import FrameMemory, allowed_misfit, mixed_b
 from rushes.processors.shots.resemblance import lasting_share, replaced_share
 from rushes.schemas.shots import Transition, TransitionSpan
 
-DETECTOR: Final = "content-3"
+DETECTOR: Final = "content-4"
 """Name and version of this detector, carried by every shot."""
 
 MIN_SHOT_FRAMES: Final = LOOK_AHEAD + 1

@@ -49,10 +49,14 @@ Level = TypeVar("Level", np.uint8, np.uint16)
 
 @dataclass(frozen=True, eq=False)
 class FrameFeatures:
-    """`grid`: (3, 18, 32) float32, mean Y, U, V of each block in 0..255; `histogram`: (32,) float32, sums to 1."""
+    """`grid`: (3, 18, 32) float32, mean Y, U, V of each block in 0..255; `histogram`: (32,) float32, sums to 1.
+
+    `samples`: (90, 160) uint8, the Y that both are of; None where the frame was not looked at.
+    """
 
     grid: NDArray[np.float32]
     histogram: NDArray[np.float32]
+    samples: NDArray[np.uint8] | None = None
 
     @cached_property
     def black(self) -> bool:
@@ -162,7 +166,7 @@ def features_of(luma: Plane, chroma_u: Plane | None, chroma_v: Plane | None) -> 
     for levels, histogram in zip(some, histograms, strict=True):
         cv2.calcHist([levels], [0], None, [HISTOGRAM_BINS], [0, 256], hist=histogram)
     histograms *= np.float32(1 / some[0].size) if count else 1
-    return [FrameFeatures(grid, histogram) for grid, histogram in zip(grids, histograms, strict=True)]
+    return [FrameFeatures(*one) for one in zip(grids, histograms, luma, strict=True)]
 
 
 def _block_sums(planes: Plane, side: int) -> NDArray[np.uint16]:
