@@ -262,13 +262,14 @@ class _ShotSoFar:
     def _fade_span(self, fade: Fade | None, direction: Literal["in", "out"]) -> TransitionSpan | None:
         if fade is None:
             return None
+        end = min(fade.end, self._memory.count - 1)  # a film may end before its fade does
         return TransitionSpan(
             kind="fade",
             direction=direction,
             start_frame=self._memory.frames[fade.start],
-            end_frame=self._memory.frames[fade.end],
+            end_frame=self._memory.frames[end],
             start_us=self._memory.times_us[fade.start],
-            end_us=self._memory.times_us[fade.end],
+            end_us=self._memory.times_us[end],
             score=round(fade.alike, 4),
             threshold=ALIKE,
         )

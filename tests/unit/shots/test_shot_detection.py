@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rushes.processors.shots.detector import LONGEST_SHOT_US, Boundary, ShotDetector
@@ -214,6 +214,7 @@ def test_detection_resumed_at_any_boundary_finds_the_same_boundaries(film, frame
 
 
 @settings(max_examples=60, deadline=None)
+@example([(0, 1), (0, 1), (4, 3), (3, 1)])  # it ends before its fade does
 @given(runs)
 def test_detection_of_a_film_is_that_up_to_a_boundary_and_that_from_it(film):
     frames = [GLANCES[which] for which, length in film for _ in range(length)]
