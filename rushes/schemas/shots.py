@@ -81,8 +81,8 @@ class TransitionSpan(Part):
 class ShotFigures(Part):
     """Why the shot begins where it does: the detector's figures at its first frame.
 
-    After a cut or out of black, score and threshold are in levels of change; after a dissolve they are the transition's
-    own, 0..1.
+    After a cut, score and threshold are in levels of change; after a dissolve or a fade they are the transition's own,
+    0..1.
     """
 
     detector: str

@@ -64,7 +64,10 @@ LONGEST_SHOT_US: Final = 60_000_000 - 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A shot begins at this frame. `score` and `threshold` in levels of change; `into`: the transition's kind."""
+    """A shot begins at this frame.
+
+    `score`, `threshold`: of a cut in levels of change, of a dissolve or fade the transition's own.
+    """
 
     transition: Transition
     score: float
@@ -149,7 +152,7 @@ class _ShotSoFar:
         self._plain_colour = first.features.colour
         self._jumped_to_plain = False
         self._fade_out_open = False
-        self._faded = False
+        self._faded: TransitionSpan | None = None
         self._fade_in_open = True
         self._first_content = first.frame
         self._tried = -1
@@ -194,15 +197,16 @@ class _ShotSoFar:
     def _leaves_plain(self, frame: Seen, ahead: deque[Seen]) -> tuple[Boundary | None, TransitionSpan | None]:
         faded = self._faded_out(frame.frame - 1) if self._fade_out_open else None
         sudden = frame.change.score >= standing_out(f.change.score for f in ahead)
-        if self._faded:
-            return Boundary("cut" if sudden else "fade", frame.change.score, CUT_FLOOR), faded
+        if self._faded is not None and not sudden:
+            return Boundary("fade", self._faded.score or 0.0, self._faded.threshold or 0.0), faded
+        cut = Boundary("cut", frame.change.score, CUT_FLOOR)
+        if self._faded is not None:
+            return cut, faded
         later = ahead[-1].features
         blink = frame.time_us - self._plain_us <= BLINK_US
         if blink and (self._back_again(frame, later) or not new_scene(self._last_content, later)):
             return None, None
-        if not (self._jumped_to_plain or sudden):
-            return None, None
-        return Boundary("cut", frame.change.score, CUT_FLOOR), None
+        return (cut if self._jumped_to_plain or sudden else None), None
 
     def _back_again(self, frame: Seen, later: FrameFeatures) -> bool:
         """Whether this is the end of a flash: what was there a moment ago comes back."""
@@ -242,9 +246,8 @@ class _ShotSoFar:
         """The fade that the plain frames, up to this one, are the end of."""
         self._fade_out_open = False
         place = self._memory.place_of(plain_frame + 1) - 1
-        span = self._fade_span(fade_out_to(self._memory, place), "out") if place > 0 else None
-        self._faded = span is not None
-        return span
+        self._faded = self._fade_span(fade_out_to(self._memory, place), "out") if place > 0 else None
+        return self._faded
 
     def _faded_in(self, frame: Seen) -> TransitionSpan | None:
         """The fade the shot began with, once its picture rises no more."""
@@ -284,7 +287,7 @@ class _ShotSoFar:
                     own_changes(self._newest)
                 )
                 self._fade_out_open = self._content_frames > 0
-                self._faded = False
+                self._faded = None
             self._plain_run += 1
         else:
             if self._content_frames == 0:

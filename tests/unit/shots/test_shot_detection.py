@@ -155,9 +155,10 @@ def test_a_fade_through_black_is_one_boundary():
         fade(second, 15, out=False),
         still(second, 20),
     )
-    assert list(kinds(detect(frames)).values()) == ["fade"]
-    (frame,) = detect(frames)
+    ((frame, found),) = detect(frames).items()
+    assert found.transition == "fade"
     assert 45 <= frame <= 50, "where the picture leaves black"
+    assert 1 >= found.score >= found.threshold, "of the fade, not of the step out of black"
 
 
 def test_black_at_the_start_belongs_to_the_shot_that_fades_in():
