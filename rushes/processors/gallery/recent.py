@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.gallery.integers import Steps16, Steps32
+from rushes.processors.gallery.pieces import MOST_AT_ONCE, Pieces, rows_cost
 
 FIRST_ROWS: Final = 4
 """Of a gallery: most libraries are small, and a worker holds a thousand of them."""
@@ -81,14 +82,24 @@ class Look:
     """Products of some probes with all rows, and with those that change afterwards."""
 
     def __init__(self, recent: Recent, probes: Steps32, numbers: NDArray[np.intp]) -> None:
-        """`numbers`: the probes, of (b, d), that are still asked for."""
+        """`numbers`: the probes, of (b, d), that are still asked for, rising."""
         self._recent = recent
         self._probes = probes
         self._changes = recent.changes
         self._used = recent.used
         self._row = np.full(len(probes), -1, np.intp)
         self._row[numbers] = np.arange(len(numbers))
-        self._products: Steps32 = probes[numbers] @ recent.rows[: recent.used].T
+        self._products: Steps32 = np.empty((len(numbers), recent.used), np.float32)
+
+    def take(self) -> Pieces[None]:
+        """Take the products, with some rows in each piece; rows that change meanwhile are looked at again."""
+        asked = self._probes[self._row >= 0]
+        dim = self._probes.shape[1]
+        some = max(1, MOST_AT_ONCE * 1_024 // rows_cost(1_024, dim, len(asked)))
+        for start in range(0, self._used, some):
+            end = min(start + some, self._used)
+            np.matmul(asked, self._recent.rows[start:end].T, out=self._products[:, start:end])
+            yield rows_cost(end - start, dim, len(asked))
 
     def of(self, number: int, but: Collection[int] = ()) -> tuple[NDArray[np.int64], Steps32]:
         """Keys and products of one probe, with the rows as they now are."""

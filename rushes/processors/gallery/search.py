@@ -1,6 +1,6 @@
 """Probes compared with lists, many at once: a list is read once for all that look into it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 from rushes.processors.gallery.integers import Steps32
 from rushes.processors.gallery.lists import Lists
+from rushes.processors.gallery.pieces import Pieces, rows_cost
+
+Hits = list[tuple[NDArray[np.intp], NDArray[np.int64], Steps32]]
+"""Probes, keys and products of rows that are kept, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ class Search:
 
     def look(
         self, orders: dict[int, NDArray[np.intp]], earlier: dict[int, Found] | None = None
-    ) -> Iterable[tuple[int, Found]]:
-        """Compare each probe with the lists of its order. `earlier`: what it found already."""
+    ) -> Pieces[dict[int, Found]]:
+        """Compare each probe with the lists of its order, a list in each piece. `earlier`: what it found already."""
         floors = np.full(len(self._probes), -np.inf, np.float32)
         for number in orders if earlier else ():
             floors[number] = self._wanted.floor(earlier[number].scores) if earlier else -np.inf
@@ -76,26 +80,25 @@ class Search:
         fresh = {number for number in orders if np.isneginf(floors[number])}
         firsts = {number: orders[number][:1] for number in fresh}
         rest = {number: order[1:] if number in fresh else order for number, order in orders.items()}
-        near = [
-            *self._visit(firsts, floors, best, first=True),
-            *self._visit(rest, floors, best, first=False),
-        ]
+        near: Hits = []
+        yield from self._visit(firsts, floors, best, near, first=True)
+        yield from self._visit(rest, floors, best, near, first=False)
         if not near:
-            return [(number, Found()) for number in orders]
+            return {number: Found() for number in orders}
         numbers, keys, scores = (np.concatenate(parts) for parts in zip(*near, strict=True))
         by_number = np.argsort(numbers, kind="stable")
         numbers, keys, scores = numbers[by_number], keys[by_number], scores[by_number]
         asked = np.fromiter(orders, np.intp)
         starts, ends = np.searchsorted(numbers, asked), np.searchsorted(numbers, asked, side="right")
-        return [
-            (number, Found(keys[start:end], scores[start:end], float(best[number])))
+        return {
+            number: Found(keys[start:end], scores[start:end], float(best[number]))
             for number, start, end in zip(orders, starts.tolist(), ends.tolist(), strict=True)
-        ]
+        }
 
     def _visit(
-        self, orders: dict[int, NDArray[np.intp]], floors: Steps32, best: Steps32, *, first: bool
-    ) -> Iterable[tuple[NDArray[np.intp], NDArray[np.int64], Steps32]]:
-        """(probes, keys, scores) of what reaches the floors, which the `first` list of each probe sets."""
+        self, orders: dict[int, NDArray[np.intp]], floors: Steps32, best: Steps32, near: Hits, *, first: bool
+    ) -> Pieces[None]:
+        """Add to `near` what reaches the floors, which the `first` list of each probe sets."""
         for number, visitors, keys, products in self._lists.products(self._probes, _by_list(orders)):
             for probe, place in self._left_out.get(number, ()):
                 products[visitors == probe, place] = -np.inf
@@ -109,7 +112,8 @@ class Search:
             hit = np.flatnonzero(top >= floors[visitors])
             if len(hit):
                 rows, columns = np.nonzero(products[hit] >= floors[visitors[hit], None])
-                yield visitors[hit[rows]], keys[columns], products[hit[rows], columns]
+                near.append((visitors[hit[rows]], keys[columns], products[hit[rows], columns]))
+            yield rows_cost(len(keys), self._lists.dim, len(visitors))
 
 
 def _by_list(orders: dict[int, NDArray[np.intp]]) -> list[tuple[int, NDArray[np.intp]]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rushes.processors.gallery.integers import MAX_DIM, SQUARE, Steps32, Vec64, in_steps, rounding_error
 from rushes.processors.gallery.lists import LIST_ROWS, Lists
+from rushes.processors.gallery.pieces import Pieces, at_once, rows_cost
 from rushes.processors.gallery.recent import Look, Recent
 from rushes.processors.gallery.search import Found, Search, Wanted
 from rushes.processors.gallery.stopping import WINDOW, Audits
@@ -33,6 +34,10 @@ changes with time."""
 
 SPARE: Final = 8
 """Near rows kept of the lists beyond those asked for: some may have changed since."""
+
+
+ATTEMPTS: Final = 3
+"""Of a search in pieces, while others settle the lists: a search changes few rows, and an epoch has many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,17 @@ class Shortlist:
         `but`: for each probe the rows that it is not compared with, such as its own. `audited`: these are like those
         to come, and the rule of where to stop may be learnt from them; else they leave no trace.
         """
+        return at_once(self.probing(probes, at_least, top, but, audited=audited))
+
+    def probing(
+        self, probes: Vec64, at_least: float, top: int, but: Sequence[Collection[int]] = (), *, audited: bool = False
+    ) -> Pieces["Probes"]:
+        """`probe` in pieces, between which the rows may change."""
         margin = np.float32(2 * rounding_error(self.dim) * SQUARE)
         wanted = Wanted(np.float32(at_least * SQUARE), top, margin)
-        return Probes(self, in_steps(probes), wanted, but or [()] * len(probes), audited=audited)
+        found = Probes(self, in_steps(probes), wanted, but or [()] * len(probes), audited=audited)
+        yield from found.look()
+        return found
 
     def _count(self, key: int) -> None:
         """Take note that a row changed; settle the lists when it is time."""
@@ -130,7 +143,12 @@ class Probes:
         self._but = list(but)
         self._audited = audited
         self._waiting = np.ones(len(probes), np.bool_)
-        self._look()
+        self._epoch = -1
+
+    @property
+    def stands(self) -> bool:
+        """Whether what was looked at together still holds; else the next that is asked for has all looked at again."""
+        return self._epoch == self._gallery.epoch
 
     def near(self, number: int, but: Collection[int] | None = None) -> NDArray[np.int64]:
         """Keys of all rows looked at whose true product may be `at_least` or among the `top` best; rising. `but`:
@@ -138,12 +156,12 @@ class Probes:
         """
         if but is not None:
             self._but[number] = but
-            if self._epoch == self._gallery.epoch and any(key in self._gallery.lists for key in but):
+            if self.stands and any(key in self._gallery.lists for key in but):
                 self._waiting[number] = False
                 alone = self._probes[number][None]
                 return Probes(self._gallery, alone, self._wanted, [but], audited=self._audited).near(0)
-        if self._epoch != self._gallery.epoch:
-            self._look()
+        if not self.stands:
+            at_once(self.look())
         self._waiting[number] = False
         keys, scores = self._recent.of(number, self._but[number])
         if self._search is not None:
@@ -151,17 +169,31 @@ class Probes:
             keys, scores = np.concatenate([keys, listed.keys]), np.concatenate([scores, listed.scores])
         return np.sort(keys[scores >= self._wanted.floor(scores)])
 
-    def _look(self) -> None:
-        """Products of all that were not asked for yet, with the gallery as it is."""
+    def look(self) -> Pieces[None]:
+        """Look at all that were not asked for yet, in the gallery as it is. Where its lists are settled between two
+        pieces, begin again, at last in one piece.
+        """
+        for _ in range(ATTEMPTS):
+            self._epoch = self._gallery.epoch
+            for cost in self._attempt():
+                yield cost
+                if not self.stands:
+                    break
+            if self.stands:
+                return
+        self._epoch = self._gallery.epoch
+        yield sum(self._attempt())
+
+    def _attempt(self) -> Pieces[None]:
         gallery = self._gallery
         waiting = np.flatnonzero(self._waiting)
-        self._epoch = gallery.epoch
         self._recent = Look(gallery.recent, self._probes, waiting)
         self._search: Search | None = None
+        yield from self._recent.take()
         if gallery.audits is not None:
-            self._search = self._into_lists(gallery.audits, waiting)
+            self._search = yield from self._into_lists(gallery.audits, waiting)
 
-    def _into_lists(self, audits: Audits, waiting: NDArray[np.intp]) -> Search:
+    def _into_lists(self, audits: Audits, waiting: NDArray[np.intp]) -> Pieces[Search]:
         lists = self._gallery.lists
         self._rule = audits.rule
         look = 1 if self._rule is None else self._rule.look
@@ -171,14 +203,15 @@ class Probes:
         search = Search(lists, self._probes, more, self._but, chosen)
         orders = dict(zip(waiting.tolist(), lists.order(self._probes[waiting], self._last), strict=True))
         everywhere = dict(zip(chosen.tolist(), lists.order(self._probes[chosen], lists.count), strict=True))
-        self._first = dict(search.look({number: order[:look] for number, order in orders.items()} | everywhere))
+        yield 2 * rows_cost(lists.count, lists.dim, len(waiting))
+        self._first = yield from search.look({number: order[:look] for number, order in orders.items()} | everywhere)
         self._later = {number: orders[number][look:] for number in orders if number not in everywhere}
         going_on = {
             number: order
             for number, order in self._later.items()
             if not self._stops(number, self._recent.best(number, self._but[number]))
         }
-        self._rest = dict(search.look(going_on, self._first))
+        self._rest = yield from search.look(going_on, self._first)
         self._everywhere = everywhere
         """Audited probes, and their lists in order."""
         return search
@@ -198,7 +231,7 @@ class Probes:
             )
         elif not self._stops(number, new):
             if number not in self._rest:
-                self._rest.update(search.look({number: self._later[number]}, self._first))
+                self._rest |= at_once(search.look({number: self._later[number]}, self._first))
             found += self._rest[number]
         current = self._gallery.current(found.keys)
         return Found(found.keys[current], found.scores[current], found.best)

@@ -7,7 +7,8 @@ it would have ended the same.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,6 +25,9 @@ SWEEP_PER_ITEM: Final = 4
 
 SWEEP_COST: Final = 1_000
 """Operations of looking at what is known of an item."""
+
+FORESEEN: Final = 4_096
+"""Items of a sweep that are looked through for what comes next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class Agenda:
         self._ended: dict[int, Ended] = {}
         self._alone: dict[int, Ended] = {}
         self._swept: int | None = None
+        self._next_waiting: deque[int] = deque()
+        self._next_clusters: deque[int] = deque()
+        self._quota = 0
 
     def note(self, item: int) -> None:
         """An item arrived, or was decided anew."""
@@ -92,17 +99,19 @@ class Agenda:
         if everything:
             self._clusters |= self._later
             self._later.clear()
-        waiting, clusters = list(self._waiting) if everything else [], list(self._clusters)
-        for item in waiting:
+        self._next_waiting = deque(self._waiting if everything else ())
+        self._next_clusters = deque(self._clusters)
+        self._quota = self.partition.items_counted if everything else SWEEP_PER_ITEM * arrived
+        while self._next_waiting:
+            item = self._next_waiting.popleft()
             yield item if self._is_good(item) and self._is_due(item) else None
             self._waiting.pop(item, None)
-        for cluster in clusters:
-            members = self.partition.members(cluster) if cluster in self._clusters else ()
-            yield min(members, default=None)
+        while self._next_clusters:
+            cluster = self._next_clusters.popleft()
+            yield self._standing_for(cluster)
             self._clusters.pop(cluster, None)
-        quota = SWEEP_PER_ITEM * arrived
-        while self._swept is not None and (everything or quota > 0):
-            quota -= 1
+        while self._swept is not None and (everything or self._quota > 0):
+            self._quota -= 1
             item = self._swept
             if item >= self.partition.items_counted:
                 self._swept = None
@@ -112,6 +121,35 @@ class Agenda:
             yield item if self._is_good(item) and not self._holds(item, threshold) else None
             if self._swept is not None:
                 self._swept = item + 1
+
+    def coming(self, threshold: float, count: int) -> Generator[int, None, list[int]]:
+        """What `pending` gives after the present one, `count` of them at most, where nothing changes until then."""
+        found: list[int] = []
+        clusters: set[int] = set()
+        for item in self._foreseen(threshold):
+            cluster = None if item is None else self.partition.cluster_of(item)
+            if item is not None and cluster not in clusters:
+                found.append(item)
+            if cluster is not None:
+                clusters.add(cluster)
+            yield SWEEP_COST
+            if len(found) == count:
+                break
+        return found
+
+    def _foreseen(self, threshold: float) -> Iterator[int | None]:
+        for item in list(self._next_waiting):
+            yield item if self._is_good(item) and self._is_due(item) else None
+        for cluster in list(self._next_clusters):
+            yield self._standing_for(cluster)
+        if self._swept is None:
+            return
+        for item in range(self._swept + 1, min(self._swept + min(self._quota, FORESEEN), self.partition.items_counted)):
+            yield item if self._is_good(item) and not self._holds(item, threshold) else None
+
+    def _standing_for(self, cluster: int) -> int | None:
+        """An item of a cluster that is still to be looked at."""
+        return min(self.partition.members(cluster) if cluster in self._clusters else (), default=None)
 
     def looked_at(self, item: int, clusters: Iterable[int], ended: Ended) -> None:
         """An item, or the clusters that it and those with it are in now."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rushes.processors.identity.agenda import SWEEP_COST, Agenda, Ended
 from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate, combined
 from rushes.processors.identity.linkage import Matrix, agglomerate, averages, cut, products
+from rushes.processors.identity.lookahead import TOGETHER, Lookahead
 from rushes.processors.identity.neighbourhoods import Rows, alike_to_their_pins, merged, rows
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import (
@@ -248,32 +249,45 @@ class Consolidator:
         self._chosen_here = True
 
     def _local(self, arrived: int, *, everything: bool) -> Work:
-        partition, schedule, agenda = self.partition, self.schedule, self._agenda
-        if len(partition) >= self._calibrated_at * (1 + schedule.recalibrate):
-            before = self.calibration.join
-            if not self._fixed:
-                chosen = yield from drawn(partition, schedule.sample)
-                sample = yield from rows(partition, good_units(partition, chosen))
-                gram = yield from products(sample.sums, sample.weights)
-                yield from self._calibrate(sample, gram)
-            for span in spans(partition.items_counted, REWEIGH_COST):
-                for changed in partition.reweigh(range(span.start, span.stop)):
-                    agenda.note(changed)
-                yield STEP_COST + REWEIGH_COST * (span.stop - span.start)
-            if abs(self.calibration.join - before) > self.schedule.moved:
-                agenda.sweep()
-        threshold = self.calibration.join
-        for item in agenda.pending(threshold, arrived, everything=everything):
-            yield SWEEP_COST
-            if item is not None:
-                yield from self._look(item, threshold)
+        partition, agenda = self.partition, self._agenda
+        if len(partition) >= self._calibrated_at * (1 + self.schedule.recalibrate):
+            yield from self._recalibrate()
+        yield from self._look_at_agenda(arrived, everything=everything)
         for item in list(agenda.poor):
             if item in partition and partition.entry(item).good:
                 agenda.note(item)  # judged anew
             yield from self._late([item])
             agenda.poor.pop(item, None)
 
-    def _look(self, item: int, threshold: float) -> Work:
+    def _recalibrate(self) -> Work:
+        """Choose the threshold on a sample, and judge all qualities anew."""
+        partition, agenda = self.partition, self._agenda
+        before = self.calibration.join
+        if not self._fixed:
+            chosen = yield from drawn(partition, self.schedule.sample)
+            sample = yield from rows(partition, good_units(partition, chosen))
+            gram = yield from products(sample.sums, sample.weights)
+            yield from self._calibrate(sample, gram)
+        for span in spans(partition.items_counted, REWEIGH_COST):
+            for changed in partition.reweigh(range(span.start, span.stop)):
+                agenda.note(changed)
+            yield STEP_COST + REWEIGH_COST * (span.stop - span.start)
+        if abs(self.calibration.join - before) > self.schedule.moved:
+            agenda.sweep()
+
+    def _look_at_agenda(self, arrived: int, *, everything: bool) -> Work:
+        threshold = self.calibration.join
+        ahead = Lookahead(self.partition, threshold - self.schedule.margin * (1 - threshold))
+        for item in self._agenda.pending(threshold, arrived, everything=everything):
+            yield SWEEP_COST
+            if item is None:
+                continue
+            if not ahead.holds(item):
+                coming = yield from self._agenda.coming(threshold, TOGETHER - 1)
+                yield from ahead.search([item, *coming])
+            yield from self._look(item, threshold, ahead)
+
+    def _look(self, item: int, threshold: float, ahead: Lookahead) -> Work:
         """Link an item's cluster, or the item, with what is near. A large cluster of which something came off is linked
         again, until nothing more does, for only some of it is looked at one by one at a time; then what came off is,
         for it comes off in pieces.
@@ -281,7 +295,7 @@ class Consolidator:
         partition = self.partition
         cluster = partition.cluster_of(item)
         further = 0 if cluster is None else further_looks(partition, cluster)
-        homes = yield from self._link(item, threshold)
+        homes = yield from self._link(item, threshold, ahead)
         if cluster is None or not further:
             return
         came_off: dict[int, None] = {}
@@ -290,22 +304,22 @@ class Consolidator:
             came_off.update(dict.fromkeys(homes))
             if homes == [cluster] or not left:
                 break
-            homes = yield from self._link(min(left), threshold)
+            homes = yield from self._link(min(left), threshold, ahead)
         for home in came_off:
             if home != cluster and partition.members(home):
-                yield from self._link(min(partition.members(home)), threshold)
+                yield from self._link(min(partition.members(home)), threshold, ahead)
 
-    def _link(self, item: int, threshold: float) -> Generator[int, None, list[int]]:
+    def _link(self, item: int, threshold: float, ahead: Lookahead) -> Generator[int, None, list[int]]:
         partition = self.partition
-        low = threshold - self.schedule.margin * (1 - threshold)
-        found, own = yield from around(partition, item, low)
-        refused, inner = low, math.inf
+        near = yield from ahead.near(item)
+        found, own = yield from around(partition, item, near)
+        refused, inner = near.low, math.inf
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)
             merges = yield from agglomerate(gram, found.weights, found.apart, threshold)
             heights = [merge.height for merge in merges]
             inner = min((height for height in heights if height >= threshold), default=inner)
-            refused = max([low, *(height for height in heights if height < threshold)])
+            refused = max([near.low, *(height for height in heights if height < threshold)])
             grouping = cut(merges, len(found.groups), threshold)
             yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
         found_in = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rushes.processors.gallery.pieces import Pieces, at_once
 from rushes.processors.gallery.shortlist import Probes, Shortlist
 from rushes.processors.identity.foresight import Foresight
 from rushes.processors.identity.grid import EXACT, STEPS, Grid, Vec64, linkage
@@ -142,8 +143,21 @@ class Gallery:
         """`scores` of many probes, (b, d), that share one product. Each is asked for when its turn comes, and gets
         what `scores` would give then.
         """
+        return at_once(self.scoring_many(probes, weights, at_least, top, but, arriving=arriving))
+
+    def scoring_many(
+        self,
+        probes: Vec64,
+        weights: Sequence[float],
+        at_least: float,
+        top: int,
+        but: Sequence[Collection[int]] = (),
+        *,
+        arriving: bool = False,
+    ) -> Pieces["Scores"]:
+        """`scores_many` in pieces, between which rows may change."""
         means = probes / (np.asarray(weights)[:, None] * STEPS)
-        near = self._near.probe(means, at_least, top, but, audited=arriving)
+        near = yield from self._near.probing(means, at_least, top, but, audited=arriving)
         return Scores(self, near, list(zip(probes, weights, strict=True)), at_least, top)
 
     def decide(self, keys: NDArray[np.int64], probe: Vec64, weight: float, at_least: float, top: int) -> list[Scored]:
@@ -193,6 +207,11 @@ class Scores:
         self._sums = sums
         self._at_least = at_least
         self._top = top
+
+    @property
+    def stands(self) -> bool:
+        """Whether what was looked at together still holds; else the next of these takes as long as all together."""
+        return self._near.stands
 
     def of(self, number: int) -> list[Scored]:
         """Those of one, with the gallery as it now is; to be asked for once."""

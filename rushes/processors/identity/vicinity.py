@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from rushes.processors.identity.agenda import SWEEP_COST
+from rushes.processors.identity.lookahead import Near
 from rushes.processors.identity.neighbourhoods import (
     Block,
     Rows,
@@ -48,37 +49,28 @@ DRAWS: Final = 10_000
 """Clusters drawn at most, those that are no more among them."""
 
 
-def around(partition: Partition, item: int, low: float) -> Generator[int, None, tuple[Rows, list[Unit]]]:
-    """Rows of an item's cluster (or of the item) and of clusters and waiting items that score `low` with it or more;
-    and the units among them that are its own.
+def around(partition: Partition, item: int, near: Near) -> Generator[int, None, tuple[Rows, list[Unit]]]:
+    """Rows of an item's cluster (or of the item) and of the clusters and waiting items near it; and the units among
+    them that are its own.
     """
     cluster = partition.cluster_of(item)
     blocks: list[Block] = []
-    if cluster is None:
-        total, weight = partition.unit_sum((item,))
-        own = [item]
-    else:
-        total, weight = partition.clusters.total(cluster), partition.clusters.weight(cluster)
-        own = sorted(partition.members(cluster))
-        yield MEMBER_COST * len(own)
-        if len(own) > MOST_OWN:
-            own = [each for unit in good_units(partition, _some(own)) for each in unit]
-            blocks += _block(partition, cluster, own)
+    own = [item] if cluster is None else sorted(partition.members(cluster))
+    if cluster is not None and len(own) > MOST_OWN:
+        own = [each for unit in good_units(partition, _some(own)) for each in unit]
+        blocks += _block(partition, cluster, own)
     items, room = list(own), max(len(own), LEAST_UNITS)
-    near = partition.scores(total, 0, low, weight, () if cluster is None else (cluster,))
-    yield search_cost(len(partition.clusters), partition.dim)
-    for other, _ in near[:MOST_NEAR]:
+    for other, _ in near.clusters[:MOST_NEAR]:
         members = partition.members(other)
         if len(members) <= room and len(items) + len(members) <= MOST_UNITS:
             items += sorted(members)
         else:
             blocks += _block(partition, other, [])
-    waiting = partition.noise_scores(total, 0, low, weight, (item,))
-    items += [other for other, _ in waiting[:MOST_NEAR] if len(items) < MOST_UNITS]
-    yield search_cost(len(partition.noise), partition.dim)
+    items += [other for other, _ in near.waiting[:MOST_NEAR] if len(items) < MOST_UNITS]
     units = good_units(partition, items)
+    yield MEMBER_COST * (len(own) + len(items))
     if len(units) + len(blocks) > 1:
-        units = alike_to_their_pins(partition, units, low)
+        units = alike_to_their_pins(partition, units, near.low)
     yield STEP_COST + UNIT_COST * len(units)
     found = yield from rows(partition, units, blocks)
     if blocks:

@@ -121,6 +121,43 @@ def test_threads_change_nothing():
     assert len(said) == 1
 
 
+@pytest.mark.parametrize("between", [0, 1, 5])
+def test_rows_may_come_and_go_between_the_pieces_of_a_search(between):
+    """Some settle the lists while a search is under way: it begins again."""
+    stream = Stream(4, items=3_000)
+    gallery = stream.gallery
+
+    def arrive(numbers: range) -> None:
+        for number in numbers:
+            looked = gallery.probe(stream.probes[number][None], 0.6, 2, audited=True)
+            stream.decide(number, stream.probes[number], looked.near(0).tolist())
+
+    arrive(range(1_500))
+    came = 1_500
+    for _ in range(5):
+        epoch = gallery.epoch
+        asked = stream.probes[:40]
+        but = [[number % 7] for number in range(40)]
+        search = gallery.probing(asked, 0.3, 0, but)
+        while True:
+            try:
+                assert next(search) > 0
+            except StopIteration as done:
+                found = done.value
+                break
+            if came < 3_000 and gallery.epoch < epoch + 2:
+                arrive(range(came, came + between))
+                came += between
+        assert found.stands
+        assert (gallery.epoch > epoch) == (between > 0), "else the lists are never settled meanwhile"
+        for number, probe in enumerate(asked):
+            if number % 3 == 0 and came < 3_000:
+                arrive(range(came, came + 1))
+                came += 1
+            alone = gallery.probe(probe[None], 0.3, 0, [but[number]]).near(0)
+            assert found.near(number).tolist() == alone.tolist()
+
+
 def test_asking_without_auditing_leaves_no_trace():
     asked, left_alone = Stream(3), Stream(3)
     for number in range(len(asked.probes)):

@@ -96,7 +96,7 @@ def test_what_was_expected_is_looked_at_once_for_all():
     for key, vector in enumerate(vectors):
         gallery.add(key, vector, 1.0)
     gallery.expect(vectors)
-    with patch.object(gallery._near, "probe", wraps=gallery._near.probe) as looked:
+    with patch.object(gallery._near, "probing", wraps=gallery._near.probing) as looked:
         for vector in vectors:
             gallery.scores(vector.astype(np.float64), 1.0, 0.5, 3, arriving=True)
         assert looked.call_count == 1
@@ -111,7 +111,7 @@ def test_a_mean_between_grid_vectors_is_not_taken_for_one():
     pair = one.astype(np.float64) + one + (np.arange(DIM) == 0)
     expected = gallery.scores(pair, 2.0, -1.0, 1, arriving=True)
     gallery.expect([one, other])
-    with patch.object(gallery._near, "probe", wraps=gallery._near.probe) as looked:
+    with patch.object(gallery._near, "probing", wraps=gallery._near.probing) as looked:
         assert gallery.scores(pair, 2.0, -1.0, 1, arriving=True) == expected
     assert looked.call_args.args[0] == pytest.approx(pair[None] / 2 / 2**14)
 
