@@ -76,16 +76,16 @@ def vision_models(settings: ModelSettings) -> VisionModels:
     return VisionModels(scene, detector, face, chosen.fallbacks, persons, pool_regions=pooled)
 
 
-def face_detector(settings: ModelSettings, longest_side: int) -> FaceDetector | None:
-    """The face detector that the settings name, for pictures of at most `longest_side` pixels; None where it is off.
+def face_detectors(settings: ModelSettings, *longest_sides: int) -> tuple[FaceDetector, ...]:
+    """The face detector that the settings name, for pictures of at most so many pixels each; none where it is off.
 
-    It works in one thread, for it is to search small pictures while other models are at work. Raises as
+    They work in one thread each, for they are to search pictures while other models are at work. Raises as
     `vision_models`. Nothing else that the settings name is looked for.
     """
     others = {"scene": "opencv", "face": "opencv", "person_detector": "off", "person": "scene"}
-    chosen = choose(settings.model_copy(update=others))
-    detector = open_face_detector(chosen.face_detector, longest_side=longest_side, threads=1)
-    return None if detector is None else InOneThread(detector, torch=chosen.face_detector == "mtcnn")
+    name = choose(settings.model_copy(update=others)).face_detector
+    opened = (open_face_detector(name, longest_side=side, threads=1) for side in longest_sides)
+    return tuple(InOneThread(detector, torch=name == "mtcnn") for detector in opened if detector is not None)
 
 
 def _face(name: str, options: BackendOptions) -> FaceEmbedder:

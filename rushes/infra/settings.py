@@ -114,6 +114,11 @@ class SampleSettings(Section):
         default=2.0, description="Frames for each second of a shot with faces, keyframes among them; 0: none."
     )
     lines: PositiveInt = Field(default=1080, description="Of a sample's picture at most; a keyframe may have more.")
+    whole: bool = Field(
+        default=False,
+        description="Keep all of a sample's picture, four times the bytes, for detectors to come; where persons are"
+        " looked for, it is always kept.",
+    )
     check_pixels: PositiveInt = Field(
         default=480, description="Longest side at which keyframes are searched for faces, to see which shots have any."
     )

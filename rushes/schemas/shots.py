@@ -30,6 +30,25 @@ class FrameQuality(Part):
     )
 
 
+class FaceFind(Part):
+    """A face as it was found in the whole frame: in 0..1 of it, not rounded."""
+
+    box: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...] = Field(description="Eyes, nose, corners of the mouth; left as seen.")
+    score: Annotated[float, Field(ge=0, le=1)]
+    second_score: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Upright, the lower of as it is and mirrored."
+    )
+
+
+class FaceFinds(Part):
+    """All faces of a frame of which the picture shows no more than them and what is round them."""
+
+    finder: str = Field(description="Who found them: detector, and version of the second look.")
+    faces: tuple[FaceFind, ...]
+    rejected: tuple[float, ...] = Field(default=(), description="Scores of finds that a second look did not confirm.")
+
+
 class Keyframe(Part):
     """One frame chosen to stand for its shot, stored as JPEG."""
 
@@ -39,7 +58,7 @@ class Keyframe(Part):
     frame_index: Annotated[int, Field(ge=0)] = 0
     why: FrameReason
     image_uri: str
-    thumbnail_uri: str
+    thumbnail_uri: str = Field(description="320 pixels; the picture itself where that has only faces.")
     sha256: Sha256 = Field(description="Of the JPEG's bytes: key of the embedding cache.")
     width: Annotated[int, Field(gt=0)]
     height: Annotated[int, Field(gt=0)]
@@ -47,6 +66,10 @@ class Keyframe(Part):
     quality: FrameQuality
     flags: tuple[FrameFlag, ...] = ()
     boxes: tuple[ProducerBox, ...] = ()
+    faces: FaceFinds | None = Field(
+        default=None,
+        description="Of a face sample: the picture has the frame's size and is sharp round these only. Null: all over.",
+    )
 
 
 class Clip(Part):

@@ -9,9 +9,10 @@ from rushes.infra.blobs.port import BlobStore
 from rushes.infra.cache.port import EmbeddingCache
 from rushes.infra.library_log.port import LibraryLog
 from rushes.infra.metrics import Metrics
-from rushes.infra.models import VisionModels, face_detector, vision_models
+from rushes.infra.models import VisionModels, face_detectors, vision_models
 from rushes.infra.settings import Settings
 from rushes.infra.store.port import ItemStore
+from rushes.infra.weights.choosing import looks_for_persons
 from rushes.processors.embedding.protocol import ClipEmbedder
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import ConfigurationError
@@ -56,16 +57,24 @@ def split_stage(settings: Settings, blobs: BlobStore, *, resend: bool) -> "Split
 
 
 def _face_samples(settings: Settings) -> "FaceSamples | None":
-    """What looks for shots with faces; None where no samples are wanted, or no faces are looked for."""
+    """What looks for shots with faces; None where no samples are wanted, or no faces are looked for.
+
+    Samples stay whole where bodies are looked for in them, or where that is wished.
+    """
     from rushes.infra.media.sampler import FilmSampler
     from rushes.streams.stages.face_samples import FaceSamples
+    from rushes.streams.stages.faces_kept import FacesKept
 
-    if settings.samples.faces_per_s <= 0:
+    samples, models = settings.samples, settings.models
+    if samples.faces_per_s <= 0:
         return None
-    detector = face_detector(settings.models, settings.samples.check_pixels)
-    if detector is None:
+    detectors = face_detectors(models, samples.check_pixels, models.detector_pixels)
+    if not detectors:
         return None
-    return FaceSamples(detector, FilmSampler(settings.decode), settings.samples)
+    check, finding = detectors
+    whole = samples.whole or looks_for_persons(models)
+    kept = None if whole else FacesKept(finding, settings.decode.jpeg_quality)
+    return FaceSamples(check, FilmSampler(settings.decode), samples, kept)
 
 
 def _clips(settings: Settings, models: VisionModels) -> "ClipReader | None":

@@ -20,6 +20,7 @@ from rushes.processors.embedding.onnx_embedder import OnnxEmbedder
 from rushes.processors.embedding.protocol import FACE_TEMPLATE, Facts
 from rushes.processors.embedding.scene_descriptor import SceneDescriptor
 from rushes.processors.faces.detector import DetectedFace
+from rushes.processors.faces.finder import FaceFinder
 from rushes.processors.faces.mtcnn import MtcnnDetector
 from rushes.schemas import ids
 from rushes.schemas.channels import Channel
@@ -28,7 +29,7 @@ from rushes.schemas.errors import DependencyUnavailable, MediaNotFound
 from rushes.schemas.event import MAX_EVENT_BYTES
 from rushes.schemas.ids import Generation, LibraryId, MediaId
 from rushes.schemas.media import ProducerBox
-from rushes.schemas.shots import ErasedKeyframe, MediaErased, MediaSplit, PartFailure, ShotSplit
+from rushes.schemas.shots import ErasedKeyframe, FaceFind, FaceFinds, MediaErased, MediaSplit, PartFailure, ShotSplit
 from rushes.schemas.status import DeadLetter
 from rushes.schemas.vectors import decode_vector
 from rushes.streams.runner.dead_letters import DeadLetters, Failure
@@ -151,6 +152,34 @@ def test_a_kind_that_was_looked_for_and_not_there_is_sent_empty(stage_of, blobs)
         ("scene", 1, None),
         ("face", 0, None),
     ]
+
+
+def sample_with(finder: str, shot: ShotSplit) -> ShotSplit:
+    """The shot with its frames as samples of one face, which was found before."""
+    face = face_in((0.6, 0.2, 0.8, 0.5))
+    find = FaceFind(box=face.box, landmarks=face.landmarks, score=face.score, second_score=0.98)
+    finds = FaceFinds(finder=finder, faces=(find,), rejected=(0.8, 0.75))
+    frames = tuple(frame.model_copy(update={"why": "face_sample", "faces": finds}) for frame in shot.frames)
+    return shot.model_copy(update={"frames": frames})
+
+
+def test_faces_that_came_with_a_sample_are_taken_as_they_are(stage_of, blobs):
+    detector = ListedFaces(ONE_FACE)
+    sample = sample_with(FaceFinder(detector).finder_id, shot_of(blobs, [ASTRONAUT]))
+    keyframe = shot_of(blobs, [COFFEE], media="other")
+    sampled, looked_at = entries(run(stage_of(detector=detector), sample, keyframe))
+    ((faces,),) = (frame.kinds for frame in sampled.frames)
+    assert (faces.kind, [item.box for item in faces.items]) == ("face", [ids.quantised((0.6, 0.2, 0.8, 0.5))])
+    (face,) = faces.items
+    assert (faces.rejected, face.detection_score, face.quality_parts["second_look"]) == (2, 0.999, 0.425)
+    assert [item.box for item in looked_at.frames[0].kinds[1].items] == [ids.quantised(ONE_FACE[0])]
+    assert detector.pictures == 1 + 2, "the keyframe alone, and its second look"
+
+
+def test_what_another_detector_found_in_a_sample_is_looked_for_anew(stage_of, blobs):
+    sample = sample_with("another/none/1+look-2", shot_of(blobs, [ASTRONAUT]))
+    ((faces,),) = (frame.kinds for frame in entries(run(stage_of(), sample))[0].frames)
+    assert ([item.box for item in faces.items], faces.rejected) == ([ids.quantised(ONE_FACE[0])], 0)
 
 
 def test_without_a_detector_only_scenes_are_expected(blobs):

@@ -13,16 +13,25 @@ from rushes.infra.media.sampler import LONGEST_REREAD_US, FilmSampler, Stretch
 from rushes.infra.settings import DecodeLimits, SampleSettings
 from rushes.processors.detection import Detections
 from rushes.processors.faces.detector import DetectedFace
+from rushes.processors.faces.faces_only import faces_only
+from rushes.processors.faces.finder import FaceFinder
 from rushes.processors.shots.sample_times import sample_times
 from rushes.schemas.errors import CrashedRepeatedly
 from rushes.schemas.media import ProducerBox
 from rushes.schemas.shots import MediaErased, ShotSplit
+from rushes.streams.stages.embed_reading import decoded
 from rushes.streams.stages.face_samples import FaceSamples
+from rushes.streams.stages.faces_kept import FacesKept
 from tests.making_media import pan, scene, still, write_film
+from tests.second_looks import confirmed, is_second_look
 from tests.split_rig import Rig, told
 
 LENGTHS = (40, 52, 75)
 """Frames of three shots at 25 a second; there is somebody in the second and the third."""
+
+
+FACE_BOX = (0.2, 0.2, 0.4, 0.4)
+LANDMARKS = ((0.27, 0.27), (0.33, 0.27), (0.3, 0.3), (0.28, 0.34), (0.32, 0.34))
 
 
 class RedFaces:
@@ -44,12 +53,12 @@ class RedFaces:
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections[DetectedFace]]:
         self.pictures += len(images)
         self.longest = max(self.longest, *(max(image.shape) for image in images))
-        return [Detections(tuple(red_face(image))) for image in images]
+        return [confirmed() if is_second_look(image) else Detections(tuple(red_face(image))) for image in images]
 
 
 def red_face(image: np.ndarray) -> list[DetectedFace]:
     redness = float(np.median(image[..., 0].astype(int) - image[..., 2]))
-    face = DetectedFace((0.2, 0.2, 0.4, 0.4), ((0.3, 0.3),) * 5, 0.95 if redness > 100 else 0.7)
+    face = DetectedFace(FACE_BOX, LANDMARKS, 0.95 if redness > 100 else 0.7)
     return [face] if redness > 50 else []
 
 
@@ -79,10 +88,12 @@ def rig_of(tmp_path):
     """Builds rigs over one folder, as processes that come one after the other."""
     built = []
 
-    def build(faces_per_s: float = 2.0, sampler: type[FilmSampler] = FilmSampler, detector=None) -> Rig:
+    def build(faces_per_s: float = 2.0, sampler: type[FilmSampler] = FilmSampler, detector=None, finding=None) -> Rig:
+        """`finding`: what finds the faces that alone are kept of samples; None: they stay whole."""
         limits = DecodeLimits(processes=1)
         settings = SampleSettings(faces_per_s=faces_per_s)
-        samples = FaceSamples(detector or RedFaces(), sampler(limits), settings)
+        kept = None if finding is None else FacesKept(finding, limits.jpeg_quality)
+        samples = FaceSamples(detector or RedFaces(), sampler(limits), settings, kept)
         built.append(Rig(tmp_path, samples=samples))
         return built[-1]
 
@@ -139,8 +150,49 @@ def test_keyframes_are_searched_small_and_no_longer_than_until_a_face_is_found(r
     assert (detector.pictures, detector.longest) == (1, 600)
 
 
-def test_a_split_stopped_anywhere_takes_the_same_samples_again(rig_of):
-    rig = rig_of()
+def test_of_a_sample_the_faces_are_kept_as_they_are_in_the_whole_and_told_with_it(rig_of):
+    whole = rig_of()
+    write_people(whole)
+    _, all_of_it, _ = whole.run(whole.upload("film.mp4", media_id="whole")).shots
+    rig = rig_of(finding=RedFaces())
+    _, shot, _ = rig.run(rig.upload("film.mp4")).shots
+    assert samples_of(shot) == samples_of(all_of_it)
+    assert keyframes_of(shot) == keyframes_of(all_of_it)
+    for frame, before in zip(shot.frames, all_of_it.frames, strict=True):
+        if frame.why != "face_sample":
+            assert (frame.sha256, frame.faces) == (before.sha256, None)
+            continue
+        image, picture = (decoded(rig.blobs.get(uri)) for uri in (frame.image_uri, before.image_uri))
+        assert image.shape == (frame.height, frame.width, 3) == picture.shape
+        kept = faces_only(picture, [FACE_BOX])
+        sharp = np.all(kept == picture, axis=2)
+        assert 0.1 < sharp.mean() < 0.5
+        assert np.abs(image.astype(int) - kept)[sharp].mean() < 1.5
+        assert frame.thumbnail_uri == frame.image_uri
+        assert len(rig.blobs.get(frame.image_uri)) < len(rig.blobs.get(before.image_uri)) / 2
+        assert frame.faces.finder == FaceFinder(RedFaces()).finder_id
+        (face,) = frame.faces.faces
+        assert (face.box, face.landmarks, face.second_score) == (FACE_BOX, LANDMARKS, 0.999)
+        assert frame.perceptual_hash == before.perceptual_hash
+
+
+def test_a_frame_without_a_face_does_not_go_out(rig_of):
+    class Nobody(RedFaces):
+        def detect(self, images):
+            return [Detections()] * len(images)
+
+    rig = rig_of(finding=Nobody())
+    write_people(rig)
+    sent = rig.run(rig.upload("film.mp4"))
+    assert [len(keyframes_of(shot)) for shot in sent.shots] == [1, 1, 1]
+    assert not any(samples_of(shot) for shot in sent.shots)
+    assert len([path for path in rig.blobs.list("library") if "/frames/" in path]) == 3
+    assert not sent.splits[0].failed
+
+
+@pytest.mark.parametrize("finding", [None, RedFaces()])
+def test_a_split_stopped_anywhere_takes_the_same_samples_again(rig_of, finding):
+    rig = rig_of(finding=finding)
     write_people(rig)
 
     def upload(media_id: str):
@@ -208,8 +260,9 @@ def test_a_producer_s_boxes_lie_in_keyframes_only(rig_of):
     assert [len(frame.boxes) for frame in anchors] == [2, 2]
 
 
-def test_samples_are_erased_with_their_media(rig_of):
-    rig = rig_of()
+@pytest.mark.parametrize("finding", [None, RedFaces()])
+def test_samples_are_erased_with_their_media(rig_of, finding):
+    rig = rig_of(finding=finding)
     write_people(rig)
     sent = rig.run(rig.upload("film.mp4"))
     gone = {known.sha256 for event in rig.run(rig.delete("film.mp4")).of(MediaErased) for known in event.keyframes}

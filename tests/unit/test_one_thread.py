@@ -5,7 +5,7 @@ import threading
 import skimage.data
 import torch
 
-from rushes.infra.models import face_detector
+from rushes.infra.models import face_detectors
 from rushes.infra.settings import ModelSettings
 from rushes.processors.faces.mtcnn import MtcnnDetector
 
@@ -21,8 +21,7 @@ def torch_threads_of_a_fresh_thread() -> int:
 def test_a_search_in_one_thread_finds_the_same_faces_and_leaves_other_models_their_threads():
     before = torch_threads_of_a_fresh_thread()
     picture = skimage.data.astronaut()
-    detector = face_detector(ModelSettings(face_detector="mtcnn"), longest_side=480)
-    assert detector is not None
+    (detector,) = face_detectors(ModelSettings(face_detector="mtcnn"), 480)
     (found,) = detector.detect([picture])
     assert torch_threads_of_a_fresh_thread() == before
     detector.unload()
@@ -37,4 +36,4 @@ def test_a_search_in_one_thread_finds_the_same_faces_and_leaves_other_models_the
 
 
 def test_faces_that_are_off_are_not_searched_for():
-    assert face_detector(ModelSettings(face_detector="off"), longest_side=480) is None
+    assert face_detectors(ModelSettings(face_detector="off"), 480, 1024) == ()

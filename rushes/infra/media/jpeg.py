@@ -1,4 +1,5 @@
-"""From a decoded picture to what is stored of it: JPEG, thumbnail, hash, quality, flags. Runs in the child."""
+"""From a decoded picture to what is stored of it: JPEG, thumbnail, hash, quality, flags. Runs in the child but for
+`encoded`."""
 
 import io
 from collections.abc import Iterable
@@ -43,14 +44,14 @@ def make_picture(
 ) -> tuple[PictureMade, bytes]:
     """The message that tells of an RGB picture (as displayed, scaled already), and its payload: JPEG, thumbnail.
 
-    `hashes_before`: perceptual hashes of the shot's earlier keyframes.
+    `hashes_before`: perceptual hashes of the shot's earlier keyframes. A face sample tells no noise and no resolution:
+    nobody asks for its own, and they are a fifth of the work.
     """
-    jpeg = _encode(image, limits.jpeg_quality)
+    jpeg = encoded(image, limits.jpeg_quality)
     smaller = _within(image, max(FIGURES_PIXELS, limits.thumbnail_pixels))
     figures = _within(smaller, FIGURES_PIXELS)
     grey = np.asarray(figures.convert("L"), dtype=np.uint8)
     looks = perceptual_hash(grey)
-    window = np.asarray(image.crop(richest_window(image.width, image.height, grey)).convert("L"), dtype=np.uint8)
     flags = _content_flags(np.asarray(figures, dtype=np.uint8), grey, photo=why == "photo")
     if near_duplicate(looks, hashes_before):
         flags.append("near_duplicate")
@@ -61,11 +62,16 @@ def make_picture(
         width=image.width,
         height=image.height,
         perceptual_hash=looks,
-        quality=quality_of(grey, Detail(window, min(image.size))),
+        quality=quality_of(grey, None if why == "face_sample" else _detail(image, grey)),
         flags=tuple(flags),
         image_bytes=len(jpeg),
     )
-    return message, jpeg + _encode(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
+    return message, jpeg + encoded(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
+
+
+def _detail(image: Image.Image, grey: NDArray[np.uint8]) -> Detail:
+    window = image.crop(richest_window(image.width, image.height, grey)).convert("L")
+    return Detail(np.asarray(window, dtype=np.uint8), min(image.size))
 
 
 def _content_flags(rgb: NDArray[np.uint8], grey: NDArray[np.uint8], *, photo: bool) -> list[FrameFlag]:
@@ -89,7 +95,8 @@ def _within(image: Image.Image, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.BOX)
 
 
-def _encode(image: Image.Image, quality: int) -> bytes:
+def encoded(image: Image.Image, quality: int, *, optimise: bool = False) -> bytes:
+    """A JPEG. `optimise`: with codes of its own, which makes much of large even parts, and takes longer."""
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality)
+    image.save(out, "JPEG", quality=quality, optimize=optimise)
     return out.getvalue()

@@ -92,6 +92,12 @@ def choose(settings: ModelSettings, pause: Callable[[float], None] = time.sleep)
     return Choice(**{str(kind): name for kind, name in found.items()}, fallbacks=tuple(chooser.fallbacks))
 
 
+def looks_for_persons(settings: ModelSettings) -> bool:
+    """Whether bodies are to be looked for, wherever the weights for it are."""
+    preset = PRESETS[settings.preset].person_detector if settings.preset is not None else None
+    return (settings.person_detector or preset or WITHOUT_WEIGHTS["person_detector"]) != "off"
+
+
 class _Chooser:
     def __init__(self, settings: ModelSettings, pause: Callable[[float], None]) -> None:
         self._settings = settings

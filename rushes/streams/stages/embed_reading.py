@@ -137,7 +137,8 @@ class KeyframeReader:
         if image is None:
             return Read(None, genuine)
         if clip is None:
-            return Read(self._vision.picture(image, keyframe.boxes, whole=not is_sample(keyframe)), genuine)
+            whole = not is_sample(keyframe)
+            return Read(self._vision.picture(image, keyframe.boxes, whole=whole, faces=keyframe.faces), genuine)
         try:
             return Read(self._vision.picture_of_shot(image, keyframe.boxes, clip), genuine)
         except TransientError as error:

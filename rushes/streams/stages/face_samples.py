@@ -19,6 +19,7 @@ from rushes.infra.settings import SampleSettings
 from rushes.processors.embedding.protocol import Image
 from rushes.processors.faces.detector import FaceDetector
 from rushes.processors.shots.sample_times import sample_times
+from rushes.streams.stages.faces_kept import FacesKept, Sample
 
 SURE_SCORE: Final = 0.9
 """Detection score from which a find counts: below it, many are no faces, and each costs a second look at its shot."""
@@ -34,18 +35,24 @@ REDUCTIONS: Final = (
 class FaceSamples:
     """Looks for faces in keyframes, and takes the samples of shots that have any. Threads may share it.
 
-    `detector`: one that works at `settings.check_pixels`; loaded at the first keyframe.
+    `detector`: one that works at `settings.check_pixels`; `kept`: what is stored of a sample, None: all of its picture.
+    Both load at the first picture.
     """
 
-    def __init__(self, detector: FaceDetector, sampler: FilmSampler, settings: SampleSettings) -> None:
+    def __init__(
+        self, detector: FaceDetector, sampler: FilmSampler, settings: SampleSettings, kept: FacesKept | None = None
+    ) -> None:
         self._detector = detector
         self._sampler = sampler
         self._settings = settings
+        self._kept = kept
         self._detecting = threading.Lock()
 
     def load(self) -> None:
-        """Take the detector into memory now: a first film that waited for it could be cut off by a drain."""
+        """Take the detectors into memory now: a first film that waited for them could be cut off by a drain."""
         self._detector.load()
+        if self._kept is not None:
+            self._kept.load()
 
     def shows_face(self, picture: Picture) -> bool:
         """Whether a keyframe shows a face of some size."""
@@ -56,16 +63,23 @@ class FaceSamples:
             (found,) = self._detector.detect([image])
         return any(face.score >= SURE_SCORE for face in found.found)
 
-    def take(self, path: Path, stretch: Stretch, known_us: Collection[int]) -> Generator[Picture | None, None, None]:
+    def take(self, path: Path, stretch: Stretch, known_us: Collection[int]) -> Generator[Sample | None, None, None]:
         """Samples of a shot whose keyframes lie at `known_us`; None says that work goes on. Raises as the sampler."""
         times = sample_times(stretch.start_us, stretch.end_us, self._settings.faces_per_s, known_us)
-        if times:
-            yield from self._sampler.sample(path, stretch, times, self._settings.lines)
+        if not times:
+            return
+        for picture in self._sampler.sample(path, stretch, times, self._settings.lines):
+            if picture is None or picture.figures.time_us in known_us:
+                yield None
+            else:
+                yield Sample(picture) if self._kept is None else self._kept.sample_of(picture)
 
     def close(self) -> None:
-        """End the decoding children and let the detector go."""
+        """End the decoding children and let the detectors go."""
         self._sampler.close()
         self._detector.unload()
+        if self._kept is not None:
+            self._kept.unload()
 
 
 def _small(picture: Picture, side: int) -> Image | None:

@@ -14,7 +14,7 @@ from rushes.schemas.errors import InvalidEvent
 from rushes.schemas.event import MAX_EVENT_BYTES
 from rushes.schemas.ids import EventId, LibraryId, MediaId, derive, frame_id, shot_id, span_id
 from rushes.schemas.media import MediaFacts, MediaUploaded, ProducerBox, Span
-from rushes.schemas.shots import Clip, Keyframe, MediaSplit, ShotFigures, ShotSplit
+from rushes.schemas.shots import Clip, FaceFinds, Keyframe, MediaSplit, ShotFigures, ShotSplit
 from rushes.schemas.status import MediaStatus, StatusCounters, StatusState
 from rushes.streams.stage import Output
 from rushes.streams.stages.split_manifest import MediaFolder, Totals
@@ -60,8 +60,8 @@ class Version:
         return tuple(box.time_us for box in self.upload.boxes if box.time_us is not None)
 
 
-def keyframe(version: Version, folder: MediaFolder, picture: Picture) -> Keyframe:
-    """Store a picture, and tell of it. An effect first, its event later."""
+def keyframe(version: Version, folder: MediaFolder, picture: Picture, faces: FaceFinds | None = None) -> Keyframe:
+    """Store a picture, and tell of it. An effect first, its event later. `faces`: as on the event."""
     figures = picture.figures
     identity = frame_id(version.library_id, version.media_id, 0, figures.time_us)
     image_uri, thumbnail_uri = folder.put_picture(version.number, identity, picture.image, picture.thumbnail)
@@ -78,6 +78,7 @@ def keyframe(version: Version, folder: MediaFolder, picture: Picture) -> Keyfram
         perceptual_hash=figures.perceptual_hash,
         quality=figures.quality,
         flags=figures.flags,
+        faces=faces,
     )
 
 

@@ -201,10 +201,10 @@ class FilmDelivery:
                     "the film can't be sought, so that this shot was not looked at again; make a proxy"
                 )
             with closing(samples.take(path, stretch, known_us)) as pictures:
-                for picture in pictures:
-                    if picture is not None and picture.figures.time_us not in known_us:
-                        sample = keyframe(self._version, self._folder, picture)
-                        frames[sample.frame_id] = sample
+                for sample in pictures:
+                    if sample is not None:
+                        made = keyframe(self._version, self._folder, sample.picture, sample.faces)
+                        frames[made.frame_id] = made
                     yield ()
         except PermanentError as error:
             log.warning("a shot has no face samples, or not all", media=self._version.media_id, why=str(error))

@@ -142,11 +142,11 @@ class MediaFolder:
             return ()
 
     def put_picture(self, version: int, frame_id: str, image: bytes, thumbnail: bytes) -> tuple[str, str]:
-        """Store a keyframe and its thumbnail; gives their uris."""
-        return (
-            self._blobs.put(self._path(f"v{version}/frames/{frame_id}.jpg"), image),
-            self._blobs.put(self._path(f"v{version}/thumbs/{frame_id}.jpg"), thumbnail),
-        )
+        """Store a keyframe and its thumbnail; gives their uris. Without a thumbnail the picture is its own."""
+        image_uri = self._blobs.put(self._path(f"v{version}/frames/{frame_id}.jpg"), image)
+        if not thumbnail:
+            return image_uri, image_uri
+        return image_uri, self._blobs.put(self._path(f"v{version}/thumbs/{frame_id}.jpg"), thumbnail)
 
     def known_keyframes(self, up_to_version: int) -> Iterator[tuple[ErasedKeyframe, ...]]:
         """Keyframes of versions up to this one, for each blob read: of a step, its own; of a picture that no step

@@ -1,6 +1,5 @@
 """Pictures through all models, each in batches: scenes, faces, persons, the producer's regions."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,16 +20,16 @@ from rushes.processors.embedding.protocol import (
     SecondaryEmbedder,
 )
 from rushes.processors.faces.detector import DetectedFace, FaceDetector
+from rushes.processors.faces.finder import FaceFinder, FoundFaces
 from rushes.processors.faces.quality import VERSION as QUALITY_VERSION
 from rushes.processors.faces.second_look import VERSION as LOOK_VERSION
-from rushes.processors.faces.second_look import Find, second_scores
 from rushes.processors.persons.detector import PersonDetector, PersonModels
 from rushes.processors.persons.linking import bodies_of_faces
 from rushes.schemas.errors import PermanentError
 from rushes.schemas.event import ItemKind
 from rushes.schemas.ids import Box
 from rushes.schemas.media import ProducerBox
-from rushes.schemas.shots import Keyframe
+from rushes.schemas.shots import FaceFinds, Keyframe
 from rushes.schemas.vectors import encode_vector
 from rushes.streams.stages.crops import Crop, face_crops, person_crops, region_crops
 from rushes.streams.stages.seen import Seen, SeenItem, SeenKind
@@ -47,7 +46,8 @@ class Picture:
 
     `scene` is the picture as the scene model takes it, where it was made ready before; `image` is NO_PIXELS where
     nothing else is looked at. `whole`: its scene is looked at, as in any frame but a face sample. `clip`: digest of the
-    shot's clip, which `scene` is then of; `no_scene`: why there is none.
+    shot's clip, which `scene` is then of; `no_scene`: why there is none. `faces`: what was found in the
+    whole frame before.
     """
 
     image: Image
@@ -56,6 +56,7 @@ class Picture:
     whole: bool = True
     clip: str | None = None
     no_scene: str | None = None
+    faces: FaceFinds | None = None
 
 
 def is_sample(frame: Keyframe) -> bool:
@@ -89,6 +90,7 @@ class Vision:
                 raise ValueError(f"expected a scene model whose feature map can be pooled, found {scene.model_id}")
             self._pooled = scene
         self.detector = detector
+        self.finder = None if detector is None else FaceFinder(detector)
         self.face = face
         self.persons = persons
         kinds: list[ItemKind] = ["scene"]
@@ -168,10 +170,12 @@ class Vision:
         """By how much a JPEG of this size may be decoded smaller. From any thread."""
         return 1 if self._preparing is None or self.needs_whole(regions) else self._preparing.reduction(height, width)
 
-    def picture(self, image: Image, regions: tuple[ProducerBox, ...], *, whole: bool = True) -> Picture:
+    def picture(
+        self, image: Image, regions: tuple[ProducerBox, ...], *, whole: bool = True, faces: FaceFinds | None = None
+    ) -> Picture:
         """What `see` needs of a decoded frame, made ready as far as can be. From any thread."""
         ready = None if self._preparing is None or not whole else self._preparing.prepare(image)
-        return Picture(self._kept(image, regions), regions, ready, whole)
+        return Picture(self._kept(image, regions), regions, ready, whole, faces=faces)
 
     def picture_of_shot(self, image: Image, regions: tuple[ProducerBox, ...], clip: ShotClip) -> Picture:
         """The same of a frame whose scene is its shot's clip. Raises TransientError where that can't be read now."""
@@ -227,32 +231,33 @@ class Vision:
         }
 
     def _faces(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
-        if self.detector is None or self.face is None:
+        if self.finder is None or self.face is None:
             return {}
-        found = self.detector.detect([picture.image for picture in pictures])
-        places = [
-            (index, face)
-            for index, detections in enumerate(found)
-            for face in detections.found
-            if len(set(face.landmarks)) > 1
-        ]
-        second = second_scores(self.detector, [Find(pictures[index].image, face) for index, face in places])
-        kept: dict[int, list[tuple[DetectedFace, float]]] = {}
-        rejected: Counter[int] = Counter()
-        for (index, face), score in zip(places, second, strict=True):
-            if score > 0:
-                kept.setdefault(index, []).append((face, score))
-            else:
-                rejected[index] += 1
-        if rejected:
-            scores = [round(face.score, 3) for (_, face), score in zip(places, second, strict=True) if score <= 0]
-            log.info("no faces: a second look, upright and mirrored, does not find them", scores=scores, of=len(places))
+        found = self._found(self.finder, pictures)
         crops = [
-            crop for index, faces in kept.items() for crop in face_crops(index, pictures[index].image, faces, self.face)
+            crop
+            for index, (picture, own) in enumerate(zip(pictures, found, strict=True))
+            for crop in face_crops(index, picture.image, own.faces, self.face)
         ]
-        errors = {index: detections.error for index, detections in enumerate(found) if detections.error}
+        errors = {index: own.error for index, own in enumerate(found) if own.error}
         kinds = _with_vectors("face", range(len(pictures)), crops, _rows(self.face, crops), errors)
-        return {index: kind.model_copy(update={"rejected": rejected[index]}) for index, kind in kinds.items()}
+        return {
+            index: kind.model_copy(update={"rejected": len(found[index].rejected)}) for index, kind in kinds.items()
+        }
+
+    def _found(self, finder: FaceFinder, pictures: Sequence[Picture]) -> list[FoundFaces]:
+        """Faces of each picture: those that came with it, where they are this finder's own, else by looking."""
+        known = {
+            index: _as_found(picture.faces)
+            for index, picture in enumerate(pictures)
+            if picture.faces is not None and picture.faces.finder == finder.finder_id
+        }
+        others = [index for index in range(len(pictures)) if index not in known]
+        looked = finder.find([pictures[index].image for index in others]) if others else []
+        scores = [round(score, 3) for own in looked for score in own.rejected]
+        if scores:
+            log.info("no faces: a second look, upright and mirrored, does not find them", scores=scores)
+        return [own for _, own in sorted([*known.items(), *zip(others, looked, strict=True)])]
 
     def _persons(self, pictures: Sequence[Picture]) -> dict[int, SeenKind]:
         if self.persons is None:
@@ -294,6 +299,13 @@ def _whole(row: NDArray[np.float32], named: Mapping[str, NDArray[np.float32]]) -
     """The whole picture as an item."""
     secondary = {name: encode_vector(vector) for name, vector in named.items()}
     return SeenItem(vector=encode_vector(row), secondary=secondary)
+
+
+def _as_found(finds: FaceFinds) -> FoundFaces:
+    return FoundFaces(
+        tuple((DetectedFace(find.box, find.landmarks, find.score), find.second_score) for find in finds.faces),
+        finds.rejected,
+    )
 
 
 def _with_bodies(faces: SeenKind, persons: SeenKind) -> SeenKind:

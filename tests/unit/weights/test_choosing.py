@@ -10,7 +10,7 @@ from rushes.infra.metrics import Metrics
 from rushes.infra.models import vision_models
 from rushes.infra.settings import ModelSettings, Settings
 from rushes.infra.weights import choosing
-from rushes.infra.weights.choosing import choose
+from rushes.infra.weights.choosing import choose, looks_for_persons
 from rushes.infra.weights.presets import PRESETS
 from rushes.infra.weights.registry import BUILT_IN, MODELS
 from rushes.infra.weights.shelf import Shelf
@@ -175,3 +175,11 @@ def test_the_weights_here_are_not_those_of_the_registry_unless_their_hash_says_s
     with pytest.raises(ConfigurationError, match=hashlib.sha256(file.read_bytes()).hexdigest()):
         choose(settings.model_copy(update={"face": "sface"}))
     assert Shelf(settings.folder).manifest(MODELS["sface"]) is None
+
+
+def test_whether_persons_are_looked_for_is_told_without_their_weights(settings):
+    assert not looks_for_persons(settings)
+    best = settings.model_copy(update={"preset": "best"})
+    assert looks_for_persons(best)
+    assert not looks_for_persons(best.model_copy(update={"person_detector": "off"}))
+    assert looks_for_persons(settings.model_copy(update={"person_detector": "rtdetr:FOLDER"}))

@@ -1,0 +1,136 @@
+"""What is stored of a face sample against the whole picture: bytes, faces, and how far their vectors agree.
+
+    RUSHES_TEST_DATA=DATA python benchmarks/bench_sample_pictures.py [--frames 3000] [--keep FOLDER] [FILM ...]
+
+Two frames a second of each film, by default of evaluation data at 1920 x 1080: the montage, and a long take of one
+person. `faces only` is what is stored; `searched again` is the same as a worker with another detector takes it, which
+has no use for the finds that came with it; beside them whole pictures of lower JPEG quality. A face counts as the same
+where its quantised box is, and with it the item's id. MTCNN, and the face embedder of the data set.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from bench_split_speed import MATERIALS, encode
+from environment import describe
+from PIL import Image
+
+from rushes.infra.media.decoder import Picture
+from rushes.infra.media.jpeg import encoded
+from rushes.infra.media.sampler import FilmSampler, Stretch
+from rushes.infra.models import face_detectors, vision_models
+from rushes.infra.settings import DecodeLimits, ModelSettings, SampleSettings
+from rushes.processors.shots.sample_times import sample_times
+from rushes.schemas.ids import Box
+from rushes.schemas.shots import FaceFinds
+from rushes.schemas.vectors import decode_vector
+from rushes.streams.stages.embed_reading import decoded
+from rushes.streams.stages.faces_kept import FacesKept, Sample
+from rushes.streams.stages.vision import Vision
+
+QUALITIES: Final = (75, 50)
+
+Vectors = Mapping[Box, np.ndarray]
+"""Of the faces of a frame, by quantised box."""
+
+
+def samples_of(film: Path) -> Iterator[Picture]:
+    """Whole pictures, as the decoding child gives them."""
+    settings = SampleSettings()
+    with av.open(str(film)) as container:
+        end_us = round((container.duration or 0) * 1_000_000 / av.time_base)
+    sampler = FilmSampler(DecodeLimits())
+    times = sample_times(0, end_us, settings.faces_per_s, ())
+    yield from filter(None, sampler.sample(film, Stretch(0, 0, end_us, 0), times, settings.lines))
+    sampler.close()
+
+
+def seen(vision: Vision, picture: Picture, faces: FaceFinds | None = None) -> Vectors:
+    image = decoded(picture.image)
+    assert image is not None
+    (found,) = vision.see([vision.picture(image, (), whole=False, faces=faces)])
+    return {item.box: decode_vector(item.vector) for kind in found.kinds for item in kind.items if item.box}
+
+
+def at_quality(picture: Picture, quality: int) -> Picture:
+    image = decoded(picture.image)
+    thumbnail = decoded(picture.thumbnail)
+    assert image is not None
+    assert thumbnail is not None
+    jpegs = [encoded(Image.fromarray(one), quality) for one in (image, thumbnail)]
+    return replace(picture, image=jpegs[0], thumbnail=jpegs[1])
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
+def told(name: str, wholes: Sequence[Vectors], others: Sequence[Vectors], pictures: Sequence[Picture]) -> None:
+    """A row: what a way of storing keeps of each frame, and of the faces in it."""
+    stored = sum(len(picture.image) + len(picture.thumbnail) for picture in pictures)
+    cosines = [
+        cosine(whole[box], other[box])
+        for whole, other in zip(wholes, others, strict=True)
+        for box in whole
+        if box in other
+    ]
+    faces = sum(map(len, wholes))
+    more = sum(len(other.keys() - whole.keys()) for whole, other in zip(wholes, others, strict=True))
+    print(
+        f"  {name:15} {len(pictures):5} stored, {stored / max(len(pictures), 1) / 1000:6.1f} KB each, "
+        f"{stored / len(wholes) / 1000:6.1f} a frame looked at; {len(cosines):4} of {faces:4} faces the same, {more:3} "
+        f"others; cosine least {min(cosines, default=1):.5f}, median {np.median(cosines or [1.0]):.5f}",
+        flush=True,
+    )
+
+
+def measure(film: Path, vision: Vision, kept: FacesKept) -> None:
+    pictures = list(samples_of(film))
+    wholes = [seen(vision, picture) for picture in pictures]
+    print(f"{film.name}: {len(pictures)} frames")
+    told("whole", wholes, wholes, pictures)
+    samples: list[Sample | None] = [kept.sample_of(picture) for picture in pictures]
+    stored = [sample.picture for sample in samples if sample is not None]
+    for name, searching in (("faces only", False), ("searched again", True)):
+        others = [
+            {} if sample is None else seen(vision, sample.picture, None if searching else sample.faces)
+            for sample in samples
+        ]
+        told(name, wholes, others, stored)
+    for quality in QUALITIES:
+        smaller = [at_quality(picture, quality) for picture in pictures]
+        told(f"quality {quality}", wholes, [seen(vision, picture) for picture in smaller], smaller)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("films", nargs="*", type=Path)
+    parser.add_argument("--frames", type=int, default=3_000, help="of each film of the data (default: 3000)")
+    parser.add_argument("--keep", type=Path, help="a folder in which the encoded films stay")
+    asked = parser.parse_args()
+    place = os.environ.get("RUSHES_TEST_DATA")
+    if not place:
+        parser.error("set RUSHES_TEST_DATA to the folder of the evaluation data")
+    data = Path(place)
+    settings = ModelSettings(scene="opencv", face=f"onnx:{data / 'weights/face_0095.onnx'}", threads=1)
+    models = vision_models(settings)
+    vision = Vision(models.scene, models.detector, models.face)
+    (detector,) = face_detectors(settings, settings.detector_pixels)
+    kept = FacesKept(detector, DecodeLimits().jpeg_quality)
+    print(describe("av", "facenet-pytorch", "torch", "pillow"))
+    with tempfile.TemporaryDirectory() as scratch:
+        films = asked.keep or Path(scratch)
+        films.mkdir(parents=True, exist_ok=True)
+        for film in asked.films or [encode(material, data, asked.frames, films) for material in MATERIALS[:2]]:
+            measure(film, vision, kept)
+
+
+if __name__ == "__main__":
+    main()
