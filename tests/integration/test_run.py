@@ -230,6 +230,17 @@ def test_a_reader_that_leaves_early_ends_the_showing_and_not_the_work(tmp_path):
     assert {line["error"] for line in failed(tmp_path / "out").values()} == {"not-media"}
 
 
+def test_help_fills_the_lines_of_the_screen(tmp_path):
+    command = [sys.executable, "-m", "rushes.streams.cli", "run", "--help"]
+    shown = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"COLUMNS": "80"}, capture_output=True, text=True, check=True
+    )
+    prose = shown.stdout.partition("Arguments")[0]
+    (results,) = [part for part in prose.split(" " * 79 + "\n") if "Results stay in" in part]
+    lines = [line.rstrip() for line in results.splitlines() if line.strip()]
+    assert min(map(len, lines[:-1])) > 60
+
+
 def test_help_answers_without_loading_the_engines():
     code = "import sys; from rushes.streams.cli import app; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -47,6 +47,15 @@ def test_the_figures_are_those_of_the_record_and_the_nearest_are_as_they_are_now
     assert "with 3 others" in text(told)
 
 
+def test_the_commands_it_tells_name_the_library():
+    lib = two_people()
+    item = lib.state.items[ItemId(lib.item_id("m6", 0, "face", LEFT))]
+    told = text(explain(lib.state, item, "--out results"))
+    assert f"`rushes feedback move --item {item.item_id} --to CLUSTER --out results`" in told
+    assert f"`rushes feedback reject --item {item.item_id} --cluster {item.cluster_id} --out results`" in told
+    assert "--out" not in text(explain(lib.state, item))
+
+
 def test_a_face_of_the_same_picture_is_named_as_the_obstacle():
     lib = two_people()
     lib.one("both", faces=[(LEFT, towards(0, 9, 0.97)), (RIGHT, towards(0, 10, 0.8))])

@@ -54,8 +54,8 @@ class Explanation:
     changes: tuple[str, ...]
 
 
-def explain(library: Library, item: Item) -> Explanation:
-    """Explain an item of the library as it is now."""
+def explain(library: Library, item: Item, where: str = "") -> Explanation:
+    """Explain an item of the library as it is now. `where`: option that names the library to the commands told."""
     record = item.record
     assert record is not None, "an item has a record from its first decision on"
     rules = library.spaces[item.kind].rules
@@ -80,7 +80,7 @@ def explain(library: Library, item: Item) -> Explanation:
         scene=None if item.kind == "scene" else scene,
         others=tuple(sorted(library.in_scene(scene) - {item.cluster_id or ""})),
         proposals=proposals,
-        changes=tuple(_changes(item, alternatives, thresholds, words, together)),
+        changes=(*_changes(item, alternatives, thresholds, words, together), *_commands(item, words, where)),
     )
 
 
@@ -116,15 +116,20 @@ def _changes(
     item: Item, alternatives: tuple[Alternative, ...], thresholds: Thresholds | None, words: tuple[Word, ...],
     together: int,
 ) -> Iterator[str]:  # fmt: skip
-    for word in words:
-        yield f"taking the correction back (`rushes feedback undo {word.feedback_id}`)"
     if together > 1:
         yield f"a correction of any of the {together} items of its tracklet: they go together"
     if thresholds is not None and not words:
         yield from _by_likeness(item, alternatives, thresholds)
-    yield f"moving it (`rushes feedback move --item {item.item_id} --to CLUSTER`, or `--to new`)"
+
+
+def _commands(item: Item, words: tuple[Word, ...], where: str) -> Iterator[str]:
+    """What a person may type, whole lines of it."""
+    at = f" {where}" if where else ""
+    for word in words:
+        yield f"taking the correction back (`rushes feedback undo {word.feedback_id}{at}`)"
+    yield f"moving it (`rushes feedback move --item {item.item_id} --to CLUSTER{at}`; `--to new`: into one of its own)"
     if item.cluster_id is not None:
-        line = f"rushes feedback reject --item {item.item_id} --cluster {item.cluster_id}"
+        line = f"rushes feedback reject --item {item.item_id} --cluster {item.cluster_id}{at}"
         yield f"saying that it is not of this cluster (`{line}`)"
 
 

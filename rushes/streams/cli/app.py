@@ -42,6 +42,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",  # which fills paragraphs to the width of the screen
 )
 app.command("demo")(folder.demo)
 app.command("run")(folder.run)

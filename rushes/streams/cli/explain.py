@@ -1,5 +1,6 @@
 """`rushes explain`: why an item is where it is."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,9 +41,10 @@ def explain(
     settings = Settings()
     configure_logging(settings.log_format, "error")
     state = library_of_folder(out, settings) if out is not None else library_of_log(library or "", settings)
+    where = f"--out {shlex.quote(str(out))}" if out is not None else f"--library {shlex.quote(library or '')}"
     found = _item(state, item) if item is not None else _items_in(state, media_id_of(media or "", out))
     for at, one in enumerate(found):
-        told = explained(state, one)
+        told = explained(state, one, where)
         if as_json:
             typer.echo(json_of(told))
             continue
