@@ -4,8 +4,8 @@
 
 Two frames a second of each film, by default of evaluation data at 1920 x 1080: the montage, and a long take of one
 person. `faces only` is what is stored; `searched again` is the same as a worker with another detector takes it, which
-has no use for the finds that came with it; beside them whole pictures of lower JPEG quality. A face counts as the same
-where its quantised box is, and with it the item's id. MTCNN, and the face embedder of the data set.
+has no use for the finds that came with it; beside them whole pictures of lower JPEG quality. Where the quantised box is
+the same, so is the item's id. MTCNN, and the face embedder of the data set.
 """
 
 import argparse
@@ -20,22 +20,24 @@ import av
 import numpy as np
 from bench_split_speed import MATERIALS, encode
 from environment import describe
-from PIL import Image
 
 from rushes.infra.media.decoder import Picture
-from rushes.infra.media.jpeg import encoded
 from rushes.infra.media.sampler import FilmSampler, Stretch
 from rushes.infra.models import face_detectors, vision_models
 from rushes.infra.settings import DecodeLimits, ModelSettings, SampleSettings
+from rushes.processors.faces.tracklets import intersection_over_union
 from rushes.processors.shots.sample_times import sample_times
 from rushes.schemas.ids import Box
 from rushes.schemas.shots import FaceFinds
 from rushes.schemas.vectors import decode_vector
 from rushes.streams.stages.embed_reading import decoded
-from rushes.streams.stages.faces_kept import FacesKept, Sample
+from rushes.streams.stages.faces_kept import FacesKept, Sample, encoded
 from rushes.streams.stages.vision import Vision
 
 QUALITIES: Final = (75, 50)
+
+ONE_FACE: Final = 0.5
+"""Overlap of two boxes that are one face, as the library resolves it."""
 
 Vectors = Mapping[Box, np.ndarray]
 """Of the faces of a frame, by quantised box."""
@@ -64,29 +66,33 @@ def at_quality(picture: Picture, quality: int) -> Picture:
     thumbnail = decoded(picture.thumbnail)
     assert image is not None
     assert thumbnail is not None
-    jpegs = [encoded(Image.fromarray(one), quality) for one in (image, thumbnail)]
+    jpegs = [encoded(one, quality) for one in (image, thumbnail)]
     return replace(picture, image=jpegs[0], thumbnail=jpegs[1])
 
 
-def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+def agreements(whole: Vectors, other: Vectors) -> list[tuple[bool, float]]:
+    """Of each face of the whole picture that is found in the other: whether its box is the same, and the cosine."""
+    found = []
+    for box, vector in whole.items():
+        nearest = max(other, key=lambda one: intersection_over_union(box, one), default=None)
+        if nearest is not None and intersection_over_union(box, nearest) >= ONE_FACE:
+            lengths = np.linalg.norm(vector) * np.linalg.norm(other[nearest])
+            found.append((nearest == box, float(vector @ other[nearest] / lengths)))
+    return found
 
 
 def told(name: str, wholes: Sequence[Vectors], others: Sequence[Vectors], pictures: Sequence[Picture]) -> None:
     """A row: what a way of storing keeps of each frame, and of the faces in it."""
-    stored = sum(len(picture.image) + len(picture.thumbnail) for picture in pictures)
-    cosines = [
-        cosine(whole[box], other[box])
-        for whole, other in zip(wholes, others, strict=True)
-        for box in whole
-        if box in other
-    ]
-    faces = sum(map(len, wholes))
-    more = sum(len(other.keys() - whole.keys()) for whole, other in zip(wholes, others, strict=True))
+    stored = sum(len(picture.image) + len(picture.thumbnail) for picture in pictures) / 1000
+    found = [one for whole, other in zip(wholes, others, strict=True) for one in agreements(whole, other)]
+    cosines = [cosine for _, cosine in found] or [1.0]
+    kept = f"{len(pictures):5} stored of {stored / max(len(pictures), 1):6.1f} KB, {stored / len(wholes):6.1f} a frame"
+    faces = (
+        f"of {sum(map(len, wholes)):4} faces {len(found):4} found, {sum(same for same, _ in found):4} in the same box"
+    )
     print(
-        f"  {name:15} {len(pictures):5} stored, {stored / max(len(pictures), 1) / 1000:6.1f} KB each, "
-        f"{stored / len(wholes) / 1000:6.1f} a frame looked at; {len(cosines):4} of {faces:4} faces the same, {more:3} "
-        f"others; cosine least {min(cosines, default=1):.5f}, median {np.median(cosines or [1.0]):.5f}",
+        f"  {name:15} {kept}; {faces}, of {sum(map(len, others)):4}; cosine least {min(cosines):.5f}, median "
+        f"{np.median(cosines):.5f}",
         flush=True,
     )
 

@@ -35,6 +35,7 @@ BENCHES: Final = (
     Bench("bench_shots", needs_data=True),
     Bench("bench_display", ()),
     Bench("bench_face_samples", needs_data=True),
+    Bench("bench_sample_pictures", ("--frames", "250"), needs_data=True),
     Bench("bench_faces", ("speed",), needs_data=True),
     Bench("bench_tracklets", needs_data=True),
     Bench("bench_families", ("--rounds", "1", "--batch", "2")),

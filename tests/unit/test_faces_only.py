@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -42,6 +42,14 @@ def boxes(draw):
     return x0, y0, x1, y1
 
 
+def blocks_of(image: np.ndarray) -> np.ndarray:
+    """(rows, BLOCK, columns, BLOCK, 3): those at the border go on as they end."""
+    height, width = image.shape[:2]
+    whole = np.pad(image, ((0, -height % BLOCK), (0, -width % BLOCK), (0, 0)), mode="edge")
+    return whole.reshape(whole.shape[0] // BLOCK, BLOCK, whole.shape[1] // BLOCK, BLOCK, 3)
+
+
+@settings(deadline=None)
 @given(st.lists(boxes(), max_size=3))
 def test_all_that_the_contact_sheet_cuts_out_stays_and_the_rest_is_even_blocks(found):
     height, width = NOISE.shape[:2]
@@ -53,10 +61,9 @@ def test_all_that_the_contact_sheet_cuts_out_stays_and_the_rest_is_even_blocks(f
         rows = slice(max(int(middle_y - reach), 0), int(np.ceil(middle_y + reach)))
         columns = slice(max(int(middle_x - reach), 0), int(np.ceil(middle_x + reach)))
         assert np.array_equal(kept[rows, columns], NOISE[rows, columns])
-    for top in range(0, height, BLOCK):
-        for left in range(0, width, BLOCK):
-            block = np.s_[top : top + BLOCK, left : left + BLOCK]
-            assert np.array_equal(kept[block], NOISE[block]) or len(np.unique(kept[block].reshape(-1, 3), axis=0)) == 1
+    blocks, before = blocks_of(kept), blocks_of(NOISE)
+    even = (blocks == blocks[:, :1, :, :1]).all(axis=(1, 3, 4))
+    assert (even | (blocks == before).all(axis=(1, 3, 4))).all()
     assert np.array_equal(faces_only(kept, found), kept)
 
 

@@ -1,5 +1,4 @@
-"""From a decoded picture to what is stored of it: JPEG, thumbnail, hash, quality, flags. Runs in the child but for
-`encoded`."""
+"""From a decoded picture to what is stored of it: JPEG, thumbnail, hash, quality, flags. Runs in the child."""
 
 import io
 from collections.abc import Iterable
@@ -47,7 +46,7 @@ def make_picture(
     `hashes_before`: perceptual hashes of the shot's earlier keyframes. A face sample tells no noise and no resolution:
     nobody asks for its own, and they are a fifth of the work.
     """
-    jpeg = encoded(image, limits.jpeg_quality)
+    jpeg = _encode(image, limits.jpeg_quality)
     smaller = _within(image, max(FIGURES_PIXELS, limits.thumbnail_pixels))
     figures = _within(smaller, FIGURES_PIXELS)
     grey = np.asarray(figures.convert("L"), dtype=np.uint8)
@@ -66,7 +65,7 @@ def make_picture(
         flags=tuple(flags),
         image_bytes=len(jpeg),
     )
-    return message, jpeg + encoded(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
+    return message, jpeg + _encode(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
 
 
 def _detail(image: Image.Image, grey: NDArray[np.uint8]) -> Detail:
@@ -95,8 +94,7 @@ def _within(image: Image.Image, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.BOX)
 
 
-def encoded(image: Image.Image, quality: int, *, optimise: bool = False) -> bytes:
-    """A JPEG. `optimise`: with codes of its own, which makes much of large even parts, and takes longer."""
+def _encode(image: Image.Image, quality: int) -> bytes:
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality, optimize=optimise)
+    image.save(out, "JPEG", quality=quality)
     return out.getvalue()

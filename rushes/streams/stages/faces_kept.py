@@ -6,11 +6,11 @@ finds travel with the picture: a stage that would find by the same means need no
 
 from dataclasses import dataclass, replace
 
+import cv2
 import structlog
-from PIL import Image
 
 from rushes.infra.media.decoder import Picture
-from rushes.infra.media.jpeg import encoded
+from rushes.processors.embedding.protocol import Image
 from rushes.processors.faces.detector import FaceDetector
 from rushes.processors.faces.faces_only import faces_only
 from rushes.processors.faces.finder import FaceFinder, FoundFaces
@@ -53,9 +53,17 @@ class FacesKept:
             return Sample(picture)
         if not found.faces:
             return None
-        kept = Image.fromarray(faces_only(image, [face.box for face, _ in found.faces]))
-        smaller = replace(picture, image=encoded(kept, self._jpeg_quality, optimise=True), thumbnail=b"")
+        kept = faces_only(image, [face.box for face, _ in found.faces])
+        smaller = replace(picture, image=encoded(kept, self._jpeg_quality), thumbnail=b"")
         return Sample(smaller, _finds(self._finder.finder_id, found))
+
+
+def encoded(image: Image, quality: int) -> bytes:
+    """A JPEG with codes of its own: of even blocks the usual ones make half as many bytes again. OpenCV takes two
+    thirds of Pillow's time for it."""
+    how = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), how)
+    return jpeg.tobytes()
 
 
 def _finds(finder: str, found: FoundFaces) -> FaceFinds:
