@@ -32,6 +32,7 @@ class Bench:
 BENCHES: Final = (
     Bench("bench_shots_accuracy", ("--seeds", "100:101")),
     Bench("bench_split_speed", ("--rounds", "1", "--frames", "150"), needs_data=True),
+    Bench("bench_side_by_side", ("--rounds", "1", "--frames", "100"), needs_data=True),
     Bench("bench_shots", needs_data=True),
     Bench("bench_display", ()),
     Bench("bench_face_samples", needs_data=True),
