@@ -65,6 +65,19 @@ def on_the_sheet(out: Path) -> str:
     return "".join(path.read_text() for path in sorted((out / "sheet").glob("items-*")))
 
 
+def test_a_profile_of_the_results_comes_in_again_and_one_of_another_model_says_that_it_waits(results, tmp_path):
+    _, out = results
+    mine, other = tmp_path / "scene.json", tmp_path / "other.json"
+    exported = rushes("calibration", "export", mine, "--kind", "scene", "--out", out)
+    assert exported.code == 0, exported.screen
+    taken = rushes("calibration", "import", mine, "--out", out)
+    assert (taken.code, "it waits" in taken.screen) == (0, False)
+    other.write_text(json.dumps(json.loads(mine.read_text()) | {"model_id": "onnx/0123456789abcdef/2"}))
+    waits = rushes("calibration", "import", other, "--out", out)
+    assert (waits.code, "it waits: nothing in" in waits.screen) == (0, True)
+    assert "0 items moved" in waits.out
+
+
 def test_a_move_shows_in_the_tables_and_on_the_sheet_and_holds_over_a_later_run(results, tmp_path):
     folder, out = results
     one, two = item_of(out, "one.png"), item_of(out, "two.png")

@@ -18,7 +18,7 @@ from rushes.processors.identity.linkage import agglomerate
 from rushes.processors.identity.partition import Observation
 from rushes.processors.identity.profile import BINS, look
 from rushes.processors.identity.words import words
-from rushes.schemas.errors import InvalidEvent
+from rushes.schemas.errors import ConfigurationError, InvalidEvent
 from rushes.schemas.profile import Profile
 from rushes.streams.profile_files import read_profile
 from rushes.streams.run.calibrating import imported
@@ -106,6 +106,19 @@ def test_a_profile_that_is_not_of_what_its_entry_says_is_refused(tmp_path):
     entry = imported(lib.library_id, profile_in(lib), tmp_path / "p.json")
     with pytest.raises(InvalidEvent, match="expected a profile of scene"):
         lib.apply(entry.model_copy(update={"kind": "scene"}))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("# a text", "Invalid JSON"), ("{}", r"Field required; .* Field required; .*; and \d+ more$")],
+)
+def test_a_file_that_is_no_profile_is_refused_in_one_line(tmp_path, content, why):
+    file = tmp_path / "p.json"
+    file.write_text(content)
+    with pytest.raises(ConfigurationError, match=why) as refused:
+        read_profile(file)
+    assert "\n" not in str(refused.value)
+    assert "pydantic" not in str(refused.value)
 
 
 def test_two_profiles_meet_between_and_what_they_disagree_by_is_uncertainty():

@@ -169,6 +169,15 @@ def test_without_a_terminal_a_plain_line_comes_every_few_seconds():
     assert "\x1b" not in stream.getvalue()
 
 
+def test_before_a_file_is_known_it_says_what_it_does():
+    stream = io.StringIO()
+    with ProgressScreen(Console(file=stream, force_terminal=False), clock=Clock()) as screen:
+        screen.update(at(0.1, files_total=0))
+        assert "looking for files" in stream.getvalue()
+        screen.update(at(1, files_total=0))
+    assert "0 of 0 files; finishing" in stream.getvalue()
+
+
 def test_the_estimate_is_that_of_the_slowest_stage():
     clock = Clock()
     screen = ProgressScreen(Console(file=io.StringIO(), force_terminal=False), clock=clock)

@@ -90,6 +90,7 @@ def import_(
     from rushes.streams.profile_files import read_profile
     from rushes.streams.run.calibrating import import_into_folder, imported
     from rushes.streams.run.out_folder import OutFolder
+    from rushes.streams.screens.wording import counted
 
     _one_place(out, library)
     settings = Settings()
@@ -97,8 +98,11 @@ def import_(
     profile = read_profile(file)
     if out is not None:
         with own_engines():
-            moved = import_into_folder(OutFolder(out), settings, profile, file)
-        typer.echo(f"imported: {profile.kind} {profile.model_id} joins from {profile.join:.2f}; {moved} items moved")
+            done = import_into_folder(OutFolder(out), settings, profile, file)
+        moved = counted(done.moved, "item", "items")
+        typer.echo(f"imported: {profile.kind} {profile.model_id} joins from {profile.join:.2f}; {moved} moved")
+        if not done.of_use:
+            typer.echo(f"it waits: nothing in {out} is a {profile.kind} of that model", err=True)
         return
     from rushes.infra.library_log.kafka import KafkaLibraryLog
 

@@ -1,6 +1,7 @@
 """`rushes calibration import`: a profile as an entry of the log, in a folder of results or over Kafka."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from rushes.infra.settings import Settings
@@ -29,8 +30,16 @@ def imported(library_id: LibraryId, profile: Profile, path: Path) -> ProfileImpo
     )
 
 
-def import_into_folder(out: OutFolder, base: Settings, profile: Profile, path: Path) -> int:
-    """Append it to the folder's journal, look at everything again, write the results anew; the items that moved."""
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of it: `moved` items, and whether the library has any item that the profile speaks of."""
+
+    moved: int
+    of_use: bool
+
+
+def import_into_folder(out: OutFolder, base: Settings, profile: Profile, path: Path) -> Imported:
+    """Append it to the folder's journal, look at everything again, write the results anew."""
     if not out.exists():
         raise ConfigurationError(f"{out.root} holds no results: run `rushes run FOLDER --out {out.root}` first")
     library_id = LibraryId(out.library or "local")
@@ -40,7 +49,10 @@ def import_into_folder(out: OutFolder, base: Settings, profile: Profile, path: P
         consolidate(parts, "asked")
         write_folder(out, parts, out.file_results())
         after = _places(parts.library)
-    return sum(before.get(item) != cluster for item, cluster in after.items())
+        of_use = parts.library is not None and any(
+            (item.kind, item.model_id) == (profile.kind, profile.model_id) for item in parts.library.items.values()
+        )
+    return Imported(sum(before.get(item) != cluster for item, cluster in after.items()), of_use)
 
 
 def _places(library: Library | None) -> dict[str, str | None]:

@@ -143,5 +143,7 @@ class ProgressScreen:
 
 
 def _files(progress: RunProgress) -> str:
+    if not progress.files_total and not all(stage.finished for stage in progress.stages):
+        return "looking for files"
     failed = f", {counted(progress.files_failed, 'failed', 'failed')}" if progress.files_failed else ""
     return f"{progress.files_done:,} of {counted(progress.files_total, 'file', 'files')}{failed}"
