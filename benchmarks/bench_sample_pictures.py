@@ -9,6 +9,7 @@ the same, so is the item's id. MTCNN, and the face embedder of the data set.
 """
 
 import argparse
+import io
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ import av
 import numpy as np
 from bench_split_speed import MATERIALS, encode
 from environment import describe
+from PIL import Image
 
 from rushes.infra.media.decoder import Picture
 from rushes.infra.media.sampler import FilmSampler, Stretch
@@ -31,7 +33,7 @@ from rushes.schemas.ids import Box
 from rushes.schemas.shots import FaceFinds
 from rushes.schemas.vectors import decode_vector
 from rushes.streams.stages.embed_reading import decoded
-from rushes.streams.stages.faces_kept import FacesKept, Sample, encoded
+from rushes.streams.stages.faces_kept import FacesKept, Sample
 from rushes.streams.stages.vision import Vision
 
 QUALITIES: Final = (75, 50)
@@ -43,14 +45,14 @@ Vectors = Mapping[Box, np.ndarray]
 """Of the faces of a frame, by quantised box."""
 
 
-def samples_of(film: Path) -> Iterator[Picture]:
-    """Whole pictures, as the decoding child gives them."""
+def samples_of(film: Path, *, raw: bool) -> Iterator[Picture]:
+    """Pictures as the decoding child gives them."""
     settings = SampleSettings()
     with av.open(str(film)) as container:
         end_us = round((container.duration or 0) * 1_000_000 / av.time_base)
     sampler = FilmSampler(DecodeLimits())
     times = sample_times(0, end_us, settings.faces_per_s, ())
-    yield from filter(None, sampler.sample(film, Stretch(0, 0, end_us, 0), times, settings.lines))
+    yield from filter(None, sampler.sample(film, Stretch(0, 0, end_us, 0), times, settings.lines, raw=raw))
     sampler.close()
 
 
@@ -61,12 +63,18 @@ def seen(vision: Vision, picture: Picture, faces: FaceFinds | None = None) -> Ve
     return {item.box: decode_vector(item.vector) for kind in found.kinds for item in kind.items if item.box}
 
 
+def jpeg_of(image: np.ndarray, quality: int) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
 def at_quality(picture: Picture, quality: int) -> Picture:
     image = decoded(picture.image)
     thumbnail = decoded(picture.thumbnail)
     assert image is not None
     assert thumbnail is not None
-    jpegs = [encoded(one, quality) for one in (image, thumbnail)]
+    jpegs = [jpeg_of(one, quality) for one in (image, thumbnail)]
     return replace(picture, image=jpegs[0], thumbnail=jpegs[1])
 
 
@@ -98,11 +106,11 @@ def told(name: str, wholes: Sequence[Vectors], others: Sequence[Vectors], pictur
 
 
 def measure(film: Path, vision: Vision, kept: FacesKept) -> None:
-    pictures = list(samples_of(film))
+    pictures = list(samples_of(film, raw=False))
     wholes = [seen(vision, picture) for picture in pictures]
     print(f"{film.name}: {len(pictures)} frames")
     told("whole", wholes, wholes, pictures)
-    samples: list[Sample | None] = [kept.sample_of(picture) for picture in pictures]
+    samples: list[Sample | None] = [kept.sample_of(picture) for picture in samples_of(film, raw=True)]
     stored = [sample.picture for sample in samples if sample is not None]
     for name, searching in (("faces only", False), ("searched again", True)):
         others = [

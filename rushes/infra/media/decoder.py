@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A keyframe as it will be stored: figures, JPEG and thumbnail."""
+    """A keyframe: figures, JPEG and thumbnail; or, where its coding is `rgb`, its levels."""
 
     figures: PictureMade
     image: bytes

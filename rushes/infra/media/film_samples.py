@@ -54,7 +54,7 @@ def take_samples(job: SamplesJob, limits: DecodeLimits, send: Send) -> None:
             transform = reader.facts.display_transform if reader.facts is not None else None
             kept = KeptFrame.of(timed.frame, reader.aspect, min(job.lines, limits.keyframe_lines), transform)
             message, payload = make_picture(
-                kept.to_image(), limits, why="face_sample", time_us=now_us, frame_index=index
+                kept.to_image(), limits, why="face_sample", time_us=now_us, frame_index=index, raw=job.raw
             )
             send(message, payload)
             taken += 1

@@ -40,13 +40,14 @@ def make_picture(
     time_us: int | None = None,
     frame_index: int = 0,
     hashes_before: Iterable[str] = (),
+    raw: bool = False,
 ) -> tuple[PictureMade, bytes]:
     """The message that tells of an RGB picture (as displayed, scaled already), and its payload: JPEG, thumbnail.
 
     `hashes_before`: perceptual hashes of the shot's earlier keyframes. A face sample tells no noise and no resolution:
-    nobody asks for its own, and they are a fifth of the work.
+    nobody asks for its own, and they are a fifth of the work. `raw`: the payload is the picture's levels.
     """
-    jpeg = _encode(image, limits.jpeg_quality)
+    data = image.tobytes() if raw else _encode(image, limits.jpeg_quality)
     smaller = _within(image, max(FIGURES_PIXELS, limits.thumbnail_pixels))
     figures = _within(smaller, FIGURES_PIXELS)
     grey = np.asarray(figures.convert("L"), dtype=np.uint8)
@@ -63,9 +64,10 @@ def make_picture(
         perceptual_hash=looks,
         quality=quality_of(grey, None if why == "face_sample" else _detail(image, grey)),
         flags=tuple(flags),
-        image_bytes=len(jpeg),
+        coding="rgb" if raw else "jpeg",
+        image_bytes=len(data),
     )
-    return message, jpeg + _encode(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
+    return message, data if raw else data + _encode(_within(smaller, limits.thumbnail_pixels), limits.jpeg_quality)
 
 
 def _detail(image: Image.Image, grey: NDArray[np.uint8]) -> Detail:

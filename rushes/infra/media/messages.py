@@ -101,7 +101,7 @@ class SamplesJob(_FileJob):
     """Give frames of a stretch of film: a `PictureMade` each, why `face_sample`, then `SamplesTaken`.
 
     `times_us`: ascending; `start_frame` is the index of the frame at `start_us`, `end_us` is exclusive; `origin_pts` as
-    in `ResumePoint`; `lines`: most of a picture.
+    in `ResumePoint`; `lines`: most of a picture; `raw`: its levels are sent, not a JPEG.
     """
 
     type: Literal["SamplesJob"] = "SamplesJob"
@@ -111,6 +111,7 @@ class SamplesJob(_FileJob):
     end_us: TimeUs
     origin_pts: int | None
     lines: Annotated[int, Field(gt=0)]
+    raw: bool = False
 
 
 Job = Annotated[PhotoJob | FilmJob | SamplesJob, Field(discriminator="type")]
@@ -124,7 +125,7 @@ class Hello(Message):
 
 
 class PictureMade(Message):
-    """A keyframe. Payload: its JPEG (`image_bytes` long), then the thumbnail's."""
+    """A keyframe. Payload: its JPEG (`image_bytes` long), then the thumbnail's; of `rgb` the levels, row by row."""
 
     type: Literal["PictureMade"] = "PictureMade"
     time_us: TimeUs | None
@@ -135,6 +136,7 @@ class PictureMade(Message):
     perceptual_hash: PerceptualHash
     quality: FrameQuality
     flags: tuple[FrameFlag, ...] = ()
+    coding: Literal["jpeg", "rgb"] = "jpeg"
     image_bytes: Annotated[int, Field(gt=0)]
 
 

@@ -46,11 +46,11 @@ class FilmSampler:
         self._pool = pool or ChildPool(limits)
 
     def sample(
-        self, path: Path, stretch: Stretch, times_us: Sequence[int], lines: int
+        self, path: Path, stretch: Stretch, times_us: Sequence[int], lines: int, *, raw: bool = False
     ) -> Generator[Picture | None, None, None]:
         """The first frame at or behind each time (ascending) within the stretch; None says that work goes on.
 
-        After a child's death some come again. Raises as `MediaDecoder.film`.
+        After a child's death some come again. `raw`: as levels, not as JPEGs. Raises as `MediaDecoder.film`.
         """
         job = SamplesJob(
             quoted_path=quoted(path),
@@ -60,6 +60,7 @@ class FilmSampler:
             end_us=stretch.end_us,
             origin_pts=stretch.origin_pts,
             lines=lines,
+            raw=raw,
         )
         deaths = 0
         while True:
@@ -68,7 +69,7 @@ class FilmSampler:
                 with closing(self._pool.run(job)) as replies:
                     for reply, payload in replies:
                         match reply:
-                            case PictureMade():
+                            case PictureMade() if _whole(reply, payload):
                                 image, thumbnail = payload[: reply.image_bytes], payload[reply.image_bytes :]
                                 yield Picture(figures=reply, image=image, thumbnail=thumbnail)
                             case Progress():
@@ -87,3 +88,8 @@ class FilmSampler:
     def close(self) -> None:
         """End the children."""
         self._pool.close()
+
+
+def _whole(reply: PictureMade, payload: bytes) -> bool:
+    """Whether levels are as many as the picture's size says: the child is not trusted."""
+    return reply.coding == "jpeg" or len(payload) == reply.image_bytes == reply.width * reply.height * 3

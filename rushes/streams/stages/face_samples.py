@@ -68,7 +68,8 @@ class FaceSamples:
         times = sample_times(stretch.start_us, stretch.end_us, self._settings.faces_per_s, known_us)
         if not times:
             return
-        for picture in self._sampler.sample(path, stretch, times, self._settings.lines):
+        raw = self._kept is not None
+        for picture in self._sampler.sample(path, stretch, times, self._settings.lines, raw=raw):
             if picture is None or picture.figures.time_us in known_us:
                 yield None
             else:

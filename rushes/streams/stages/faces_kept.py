@@ -4,9 +4,10 @@ Of such a frame nothing but its faces is looked at. They are looked for here, on
 finds travel with the picture: a stage that would find by the same means need not search again.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
+import numpy as np
 import structlog
 
 from rushes.infra.media.decoder import Picture
@@ -29,8 +30,7 @@ class Sample:
 
 
 class FacesKept:
-    """Makes samples of whole pictures. `detector`: as `embed` has it; `jpeg_quality`: as of the whole pictures, whose
-    decoded levels then code to the same numbers again."""
+    """Makes samples of pictures that are levels. `detector`: as `embed` has it; `jpeg_quality`: as of keyframes."""
 
     def __init__(self, detector: FaceDetector, jpeg_quality: int) -> None:
         self._finder = FaceFinder(detector)
@@ -43,27 +43,38 @@ class FacesKept:
         self._finder.detector.unload()
 
     def sample_of(self, picture: Picture) -> Sample | None:
-        """None where there is no face. A picture that can't be looked at here stays as it is, for `embed` to try."""
-        image = decoded(picture.image)
-        if image is None:
-            return Sample(picture)
+        """None where there is no face. A picture that can't be looked at here goes out whole, for `embed` to try.
+
+        Faces are looked for in the JPEG that would be stored of the whole picture, so that they are the same whether it
+        stays whole or not; what is stored is coded from the levels, so that it is coded once.
+        """
+        figures = picture.figures
+        levels = np.frombuffer(picture.image, np.uint8).reshape(figures.height, figures.width, 3)
+        jpeg = _encoded(levels, self._jpeg_quality)
+        image = decoded(jpeg)
+        assert image is not None, "what was coded here decodes here"
         (found,) = self._finder.find([image])
         if found.error is not None:
-            log.warning("a face sample stays whole", time_us=picture.figures.time_us, why=found.error)
-            return Sample(picture)
+            log.warning("a face sample stays whole", time_us=figures.time_us, why=found.error)
+            return Sample(_as_stored(picture, jpeg))
         if not found.faces:
             return None
-        kept = faces_only(image, [face.box for face, _ in found.faces])
-        smaller = replace(picture, image=encoded(kept, self._jpeg_quality), thumbnail=b"")
-        return Sample(smaller, _finds(self._finder.finder_id, found))
+        kept = faces_only(levels, [face.box for face, _ in found.faces])
+        jpeg = _encoded(kept, self._jpeg_quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1)
+        return Sample(_as_stored(picture, jpeg), _finds(self._finder.finder_id, found))
 
 
-def encoded(image: Image, quality: int) -> bytes:
-    """A JPEG with codes of its own: of even blocks the usual ones make half as many bytes again. OpenCV takes two
-    thirds of Pillow's time for it."""
-    how = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), how)
+def _encoded(image: Image, quality: int, *how: int) -> bytes:
+    """A JPEG. With codes of its own (`IMWRITE_JPEG_OPTIMIZE`) one of even blocks takes two thirds of the bytes; of
+    Pillow the same JPEG takes half as long again."""
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality, *how])
     return jpeg.tobytes()
+
+
+def _as_stored(picture: Picture, jpeg: bytes) -> Picture:
+    """With a JPEG in place of the levels; it is its own thumbnail."""
+    figures = picture.figures.model_copy(update={"coding": "jpeg", "image_bytes": len(jpeg)})
+    return Picture(figures, jpeg, b"")
 
 
 def _finds(finder: str, found: FoundFaces) -> FaceFinds:
