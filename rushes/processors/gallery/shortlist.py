@@ -202,18 +202,18 @@ class Probes:
         more = Wanted(self._wanted.at_least, self._wanted.top + SPARE, self._wanted.margin)
         search = Search(lists, self._probes, more, self._but, chosen)
         orders = dict(zip(waiting.tolist(), lists.order(self._probes[waiting], self._last), strict=True))
-        everywhere = dict(zip(chosen.tolist(), lists.order(self._probes[chosen], lists.count), strict=True))
+        self._everywhere = dict(zip(chosen.tolist(), lists.order(self._probes[chosen], lists.count), strict=True))
+        """Audited probes, and their lists in order."""
+        orders |= self._everywhere
         yield 2 * rows_cost(lists.count, lists.dim, len(waiting))
-        self._first = yield from search.look({number: order[:look] for number, order in orders.items()} | everywhere)
-        self._later = {number: orders[number][look:] for number in orders if number not in everywhere}
+        self._first = yield from search.look({number: order[:look] for number, order in orders.items()})
+        self._later = {number: order[look:] for number, order in orders.items()}
         going_on = {
             number: order
             for number, order in self._later.items()
-            if not self._stops(number, self._recent.best(number, self._but[number]))
+            if number in self._everywhere or not self._stops(number, self._recent.best(number, self._but[number]))
         }
         self._rest = yield from search.look(going_on, self._first)
-        self._everywhere = everywhere
-        """Audited probes, and their lists in order."""
         return search
 
     def _stops(self, number: int, new: float) -> bool:
@@ -224,14 +224,14 @@ class Probes:
         as it was when the probes were looked at together.
         """
         found = self._first[number]
+        if number in self._everywhere or not self._stops(number, new):
+            if number not in self._rest:
+                self._rest |= at_once(search.look({number: self._later[number]}, self._first))
+            found += self._rest[number]
         if number in self._everywhere:
             assert self._gallery.audits is not None, "there are lists"
             self._gallery.audits.note(
                 search.maxima(number)[self._everywhere[number]], float(self._wanted.at_least) - NEARLY * SQUARE
             )
-        elif not self._stops(number, new):
-            if number not in self._rest:
-                self._rest |= at_once(search.look({number: self._later[number]}, self._first))
-            found += self._rest[number]
         current = self._gallery.current(found.keys)
         return Found(found.keys[current], found.scores[current], found.best)

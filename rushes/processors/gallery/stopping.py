@@ -124,9 +124,9 @@ def _rule(pair: tuple[int, int], seen: NDArray[np.float32], lists: int, allowed:
 
 
 def _cost(rule: Rule, seen: NDArray[np.float32], pair: tuple[int, int], lists: int, audits: float) -> float:
-    """Work of a batch, in products of one probe with a list. `audits`: such products made anyway."""
+    """Work of a batch, in products of one probe with a list. `audits`: products of the second look anyway."""
     going_on = TOGETHER * float((seen[:, pair[0]] <= rule.enough).mean())
-    return _work(TOGETHER * rule.look + audits, lists) + _work(going_on * (rule.last - rule.look), lists)
+    return _work(TOGETHER * rule.look, lists) + _work(going_on * (rule.last - rule.look) + audits, lists)
 
 
 def _work(visits: float, lists: int) -> float:
