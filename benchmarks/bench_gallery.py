@@ -1,6 +1,7 @@
 """Milliseconds an item, recall and memory of arrivals at a clusterer of many clusters:
 
     python benchmarks/bench_gallery.py [--rows 10000 100000 1000000] [--materials groups isotropic] [--batches 20]
+        [--threads 2]
 
 Arrivals come in batches of 256 at 512 dimensions. Of each batch, four fifths are items of a cluster that is there (a
 cosine of .7 to it) and one fifth of none; each is observed, and joins its cluster or waits. `alone`: where each item is
@@ -25,6 +26,7 @@ import numpy as np
 from environment import describe
 from numpy.typing import NDArray
 
+from rushes.processors.gallery import threads
 from rushes.processors.gallery.shortlist import FLAT_ROWS
 from rushes.processors.identity.calibration import COLD
 from rushes.processors.identity.clusterer import Clusterer
@@ -230,9 +232,14 @@ def main() -> None:
     parser.add_argument("--materials", nargs="+", default=["groups", "isotropic"])
     parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--plot", action="store_true", help="draw the first material into docs/images")
+    parser.add_argument("--threads", type=int, default=1, help="of searches; start with OMP_NUM_THREADS=1")
     options = parser.parse_args()
+    threads.use(options.threads)
     print(describe("numpy"))
-    print(f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}, {options.threads} of searches, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
     print("ms an item, mean of batches of 256; recall: told the best cluster, where it is one to join, and anyway")
     print(
         f"{'':10} {'clusters':>9} {'CPU ms':>7} {'range':^13} {'wall':>7} {'alone':>7} {'BLAS':>7} {'ratio':>6} "

@@ -5,9 +5,9 @@
 
 Each index is built from all rows, then looks for the 11 nearest of batches of 256, four fifths of which have a cosine
 of .7 to a row. How far it looks (lists of an IVF, `ef` of a graph) is doubled until the nearest row is found as often
-as is asked for, where it is one to join, or (`--always`) anyway. `update`: a row that moved is replaced, by 256 at once and then in
-a search, as centroids do with every arrival. `same`: whether one thread and two, a batch and single probes give the
-same rows and scores, bit by bit; vectors are in whole steps of 1/4000, such that float32 products are exact.
+as is asked for, where it is one to join, or (`--always`) anyway. `update`: a row that moved is replaced, 256 in a
+call, as centroids do with every arrival. `same`: whether one thread and two, a batch and single probes give the same
+rows and scores, bit by bit; vectors are in whole steps of 1/4000, such that float32 products are exact.
 
 Processor time; `wall` with two threads is by the clock. hnswlib is measured where it is installed.
 """

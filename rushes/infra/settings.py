@@ -54,6 +54,11 @@ class ClusterSettings(Section):
         description="Entries of other libraries after which one with nothing left to do leaves memory; none: never. It "
         "is folded from its partition of the log when it returns.",
     )
+    threads: PositiveInt = Field(
+        default=1,
+        description="Threads in which a worker compares arrivals with large libraries; BLAS gets one. More change no "
+        "decision, and help where a worker has cores to itself.",
+    )
 
 
 class MilvusSettings(Section):

@@ -5,6 +5,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from rushes.infra.blas import limit_blas
 from rushes.infra.blobs.port import BlobStore
 from rushes.infra.cache.port import EmbeddingCache
 from rushes.infra.library_log.port import LibraryLog
@@ -14,6 +15,7 @@ from rushes.infra.settings import Settings
 from rushes.infra.store.port import ItemStore
 from rushes.infra.weights.choosing import looks_for_persons
 from rushes.processors.embedding.protocol import ClipEmbedder
+from rushes.processors.gallery import threads
 from rushes.schemas.channels import Channel
 from rushes.schemas.errors import ConfigurationError
 from rushes.schemas.feedback import FeedbackGiven
@@ -136,6 +138,12 @@ def cluster_role(settings: Settings, stage: ClusterStage) -> Role[Any]:
     return Role(stage, (Channel.LIBRARY_LOG,), stage.accepts, runner=runner)
 
 
+def take_threads(count: int) -> None:
+    """Let searches of galleries have so many threads, and BLAS one: its products here are too small to share."""
+    limit_blas()
+    threads.use(count)
+
+
 def run_role(name: str, settings: Settings) -> NoReturn:
     """Run a role in this process until SIGTERM or a failure."""
     from rushes.infra.blobs.opening import open_blob_store
@@ -167,6 +175,7 @@ def run_role(name: str, settings: Settings) -> NoReturn:
             case "feedback":
                 return Role(FeedbackStage(), (Channel.FEEDBACK,), (FeedbackGiven,))
             case "cluster":
+                take_threads(settings.cluster.threads)
                 # an owner cut off ends with its session; what it was writing then, when its calls have timed out
                 late_s = settings.kafka.session_timeout_s + settings.milvus.timeout_s + SEND_WITHIN_S
                 cluster = cluster_stage(

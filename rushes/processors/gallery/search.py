@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from rushes.processors.gallery.integers import Steps32
 from rushes.processors.gallery.lists import Lists
 from rushes.processors.gallery.pieces import Pieces, rows_cost
+from rushes.processors.gallery.threads import in_use
 
 Hits = list[tuple[NDArray[np.intp], NDArray[np.int64], Steps32]]
 """Probes, keys and products of rows that are kept, in any order."""
@@ -99,7 +101,24 @@ class Search:
         self, orders: dict[int, NDArray[np.intp]], floors: Steps32, best: Steps32, near: Hits, *, first: bool
     ) -> Pieces[None]:
         """Add to `near` what reaches the floors, which the `first` list of each probe sets."""
-        for number, visitors, keys, products in self._lists.products(self._probes, _by_list(orders)):
+        threads, visits = in_use(), _by_list(orders)
+        compare = partial(self._compare, floors, first=first)
+        for start in range(0, len(visits), threads.handful):
+            for seen, hits, costs in threads.share(compare, visits[start : start + threads.handful]):
+                np.maximum(best, seen, out=best)
+                near += hits
+                yield from costs
+
+    def _compare(
+        self, floors: Steps32, visits: Sequence[tuple[int, NDArray[np.intp]]], *, first: bool
+    ) -> tuple[Steps32, Hits, list[int]]:
+        """The best products seen in these lists, what reaches the floors, and what each list cost. Other threads
+        compare other lists meanwhile: a list has its own `maxima`, and a probe one `first` list that sets its floor.
+        """
+        best = np.full(len(self._probes), -np.inf, np.float32)
+        near: Hits = []
+        costs: list[int] = []
+        for number, visitors, keys, products in self._lists.products(self._probes, visits):
             for probe, place in self._left_out.get(number, ()):
                 products[visitors == probe, place] = -np.inf
             if first:
@@ -113,7 +132,8 @@ class Search:
             if len(hit):
                 rows, columns = np.nonzero(products[hit] >= floors[visitors[hit], None])
                 near.append((visitors[hit[rows]], keys[columns], products[hit[rows], columns]))
-            yield rows_cost(len(keys), self._lists.dim, len(visitors))
+            costs.append(rows_cost(len(keys), self._lists.dim, len(visitors)))
+        return best, near, costs
 
 
 def _by_list(orders: dict[int, NDArray[np.intp]]) -> list[tuple[int, NDArray[np.intp]]]:
