@@ -23,7 +23,8 @@ def decoder():
 
 
 def cuts(height: int, width: int) -> list[np.ndarray]:
-    return [scene(seed, height, width).astype(np.uint16) * 257 for seed in (1, 2) for _ in range(12)]
+    first, second = (scene(seed, height, width).astype(np.uint16) * 257 for seed in (1, 2))
+    return [first] * 12 + [second] * 12
 
 
 def told(decoder: MediaDecoder, path: Path):
@@ -37,6 +38,7 @@ def told(decoder: MediaDecoder, path: Path):
     ("name", "container", "codec", "encoder", "pix_fmt", "size", "options"),
     [
         ("prores.mov", "mov", "prores", "prores_ks", "yuv422p10le", (96, 160), {}),
+        ("dnxhd.mov", "mov", "dnxhd", "dnxhd", "yuv422p", (720, 1280), {"b": "60M"}),
         ("dnxhr.mov", "mov", "dnxhd", "dnxhd", "yuv422p", (144, 256), {"profile": "dnxhr_sq"}),
         ("op1a.mxf", "mxf", "mpeg2video", "mpeg2video", "yuv422p", (96, 160), {"q": "2"}),
         ("dnxhr.mxf", "mxf", "dnxhd", "dnxhd", "yuv422p", (144, 256), {"profile": "dnxhr_sq"}),
