@@ -4,8 +4,8 @@
         [--precision float32]
 
 Weights are random: they change no time. From 1080p pictures to vectors, without decoding. The rounds interleave all
-rows, so that a busy machine slows them alike; a row's share is the median of its own ratio to DINOv2 ViT-S/14. The
-default rows stay below 100 million parameters; `--all` adds those of 300 million.
+rows, so that a busy machine slows them alike; a row's share is the median of its own ratio to DINOv2 ViT-S/14, by the
+clock and by processor time. The default rows are of small models; `--all` adds those of up to 400 million parameters.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,19 +44,45 @@ from rushes.processors.embedding.protocol import Embedder
 FIRST = "dinov2 ViT-S/14 at 224"
 
 
-def dinov2(folder: Path) -> Path:
-    Dinov2Model(Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518)).save_pretrained(folder)
+SMALL, BASE, LARGE = (384, 6, 12), (768, 12, 12), (1024, 16, 24)
+"""Vision transformers: width, heads, layers."""
+
+
+def dinov2(folder: Path, shape: tuple[int, int, int] = SMALL) -> Path:
+    width, heads, layers = shape
+    config = Dinov2Config(hidden_size=width, num_attention_heads=heads, num_hidden_layers=layers, image_size=518)
+    Dinov2Model(config).save_pretrained(folder)
     return folder
 
 
-def dinov3(folder: Path) -> Path:
-    config = DINOv3ViTConfig(hidden_size=384, intermediate_size=1536, num_attention_heads=6, num_register_tokens=4)
+def dinov3(folder: Path, shape: tuple[int, int, int] = SMALL) -> Path:
+    width, heads, layers = shape
+    config = DINOv3ViTConfig(
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_attention_heads=heads,
+        num_hidden_layers=layers,
+        num_register_tokens=4,
+    )
     DINOv3ViTModel(config).save_pretrained(folder)
     return folder
 
 
 def clip(folder: Path) -> Path:
     CLIPModel(CLIPConfig()).save_pretrained(folder)
+    return folder
+
+
+def clip_large(folder: Path) -> Path:
+    width, heads, layers = LARGE
+    vision = {
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_attention_heads": heads,
+        "num_hidden_layers": layers,
+        "patch_size": 14,
+    }
+    CLIPModel(CLIPConfig(vision_config=vision, projection_dim=768)).save_pretrained(folder)
     return folder
 
 
@@ -86,10 +113,15 @@ ROWS: dict[str, tuple[str, Callable[[Path], Path], bool]] = {
     "clip ViT-B/32 at 224": ("clip", clip, False),
     "siglip2 ViT-B/16 at 224": ("siglip2", siglip, False),
     "inception at 160": ("inception", inception, False),
+    "dinov2 ViT-B/14 at 224": ("dinov2", partial(dinov2, shape=BASE), True),
+    "dinov2 ViT-L/14 at 224": ("dinov2", partial(dinov2, shape=LARGE), True),
+    "dinov3 ViT-B/16 at 224": ("dinov3", partial(dinov3, shape=BASE), True),
+    "dinov3 ViT-L/16 at 224": ("dinov3", partial(dinov3, shape=LARGE), True),
+    "clip ViT-L/14 at 224": ("clip", clip_large, True),
     "internvit 300M at 448": ("internvit", internvit, True),
     "vjepa2 ViT-L at 256, stills": ("vjepa2", vjepa2, True),
 }
-"""By name: the family, what writes the weights, and whether it is large."""
+"""By name: the family, what writes the weights, and whether it is large: only with `--all`, unloaded after a round."""
 
 
 def main() -> None:
@@ -112,7 +144,7 @@ def main() -> None:
         for name, (family, write, large) in ROWS.items():
             if large and not arguments.all:
                 continue
-            weights = write(Path(root) / family)
+            weights = write(Path(root) / name.replace("/", "-"))
             for compiled in (False, True) if arguments.compile and name == FIRST else (False,):
                 options = BackendOptions(
                     device=arguments.device,
@@ -127,16 +159,25 @@ def main() -> None:
                 label = f"{name}, compiled" if compiled else name
                 print(f"{label}: ready in {time.perf_counter() - start:.1f} s; {embedder.facts}")
                 embedders[label] = embedder
-        times: dict[str, list[float]] = {name: [] for name in embedders}
+                if large:
+                    embedder.unload()
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in embedders}
         for _ in range(arguments.rounds):
             for name, embedder in embedders.items():
-                start = time.perf_counter()
+                embedder.load()
+                start, busy = time.perf_counter(), time.process_time()
                 embedder.embed(pictures)
-                times[name].append(time.perf_counter() - start)
-    print(f"{'model':<36}{'pictures/s':>12}{'times the first':>18}")
+                times[name].append((time.perf_counter() - start, time.process_time() - busy))
+                if ROWS.get(name, ROWS[FIRST])[2]:
+                    embedder.unload()
+    print(f"{'model':<36}{'pictures/s':>12}{'times the first':>18}{'by processor':>14}{'s of a core':>13}")
     for name, seconds in times.items():
-        ratio = statistics.median(first / own for first, own in zip(times[FIRST], seconds, strict=True))
-        print(f"{name:<36}{arguments.batch / statistics.median(seconds):>12.1f}{ratio:>18.2f}")
+        by_clock, by_processor = (
+            statistics.median(first[how] / own[how] for first, own in zip(times[FIRST], seconds, strict=True))
+            for how in (0, 1)
+        )
+        wall_s, core_s = (statistics.median(column) / arguments.batch for column in zip(*seconds, strict=True))
+        print(f"{name:<36}{1 / wall_s:>12.1f}{by_clock:>18.2f}{by_processor:>14.2f}{core_s:>13.2f}")
 
 
 if __name__ == "__main__":
