@@ -284,7 +284,7 @@ class CalibratedRules:
     def thresholds(self, join: float | None) -> Thresholds:
         """What is in force now, or was when a decision was made (`join`)."""
         calibration = self.clusterer.calibration
-        at = calibration.join if join is None else join
+        at = self.clusterer.consolidator.at_arrival.join if join is None else join
         return Thresholds(join=at, found=at, uncertainty=calibration.uncertainty, source=self._source())
 
     def _source(self) -> str:

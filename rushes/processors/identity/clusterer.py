@@ -56,7 +56,7 @@ class Clusterer:
 
     def decide(self, items: Sequence[int]) -> list[Verdict]:
         """Decide items of one frame that are in no cluster: those that a correction or a removal set free."""
-        verdicts = arrive(self.partition, items, self.calibration.join)
+        verdicts = arrive(self.partition, items, self.consolidator.at_arrival.join)
         for item in items:
             self.consolidator.note(item)
         return verdicts
@@ -89,7 +89,7 @@ class Clusterer:
         """Who a picture shows, most probable first, unknown among them; nothing is stored. vector: (d,)."""
         probe = to_grid(vector).astype(np.float64)
         near = self.partition.scores(probe, top, 2.0)[:top]
-        *shares, unknown = self.calibration.open_set(np.array([score for _, score in near])).tolist()
+        *shares, unknown = self.consolidator.at_arrival.open_set(np.array([score for _, score in near])).tolist()
         found = [Candidate(cluster, score, share) for (cluster, score), share in zip(near, shares, strict=True)]
         found.append(Candidate(None, None, unknown))
         return sorted(found, key=lambda each: -each.probability)

@@ -11,7 +11,7 @@ quarter is linked with its neighbours, and the library is calibrated on a sample
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -74,6 +74,11 @@ class Schedule:
     """Of the way from the threshold to 1: how far below the threshold a neighbour is looked for."""
 
 
+TAUGHT_AT_ARRIVAL: Final = 20
+"""Items that what other libraries taught counts as, where an arrival is decided. The first dozens of a library show
+its shots before its places, and the threshold wanders."""
+
+
 class Consolidator:
     """Background work of one partition."""
 
@@ -112,6 +117,17 @@ class Consolidator:
         self._calibrated_at = 0
         self._since += 1
         self._agenda.sweep()
+
+    @property
+    def at_arrival(self) -> Calibration:
+        """What arrivals are decided by: the calibration, held towards what other libraries taught while few items
+        chose it. What that gets wrong, background work mends.
+        """
+        if self._prior is None or not self._chosen_here or self._fixed:
+            return self.calibration
+        items = self.calibration.items
+        join = (items * self.calibration.join + TAUGHT_AT_ARRIVAL * self._prior.join) / (items + TAUGHT_AT_ARRIVAL)
+        return replace(self.calibration, join=join)
 
     @property
     def calibrated_here(self) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.partition import Observation
 from tests.making_identities import alone, groups, identities, run
@@ -142,3 +143,23 @@ def test_who_is_this_names_the_likeliest_and_unknown():
     assert known[0].probability > 0.9
     assert clusterer.identify(stranger)[0].cluster is None
     assert sum(candidate.probability for candidate in known) <= 1.0 + 1e-9
+
+
+def test_what_others_taught_holds_arrivals_while_few_items_chose_the_threshold_and_less_with_each():
+    taught = Calibration(join=0.9, different_mean=0.3, different_std=0.1, same_mean=0.95, items=240, uncertainty=0.3)
+    made = identities(3, [6] * 20)
+    order = np.random.default_rng(1).permutation(len(made.labels))
+    clusterer = Clusterer(64, taught)
+    assert clusterer.consolidator.at_arrival == taught
+    held = []
+    for few in (24, 120):
+        seen = clusterer.partition.items()
+        run(alone(made, order)[len(list(seen)) : few], clusterer=clusterer)
+        assert clusterer.consolidator.calibrated_here
+        chosen, used = clusterer.calibration.join, clusterer.consolidator.at_arrival.join
+        assert chosen < used < taught.join
+        held.append((used - chosen) / (taught.join - chosen))
+    assert held[1] < held[0] / 2
+
+    cold = run(alone(made, order))
+    assert cold.consolidator.at_arrival == cold.calibration
