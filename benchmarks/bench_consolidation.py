@@ -29,7 +29,7 @@ from rushes.processors.gallery.stopping import WINDOW
 from rushes.processors.identity.arrival import NEAREST
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.grid import to_grid
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 
 DIM = 512
 FAMILIES = 300

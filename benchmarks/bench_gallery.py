@@ -31,7 +31,7 @@ from rushes.processors.gallery.shortlist import FLAT_ROWS
 from rushes.processors.identity.calibration import COLD
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.grid import STEPS, to_grids
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 
 DIM = 512
 BATCH = 256

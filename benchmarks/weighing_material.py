@@ -16,10 +16,11 @@ from rushes.processors.evaluation.embedders import Distorted, Embedder, Labelled
 from rushes.processors.evaluation.layouts import Layout
 from rushes.processors.evaluation.material import Material
 from rushes.processors.evaluation.metrics import bcubed
+from rushes.processors.identity.items import Observation
 from rushes.processors.identity.levels import levels
 from rushes.processors.identity.linkage import agglomerate, cut, products
 from rushes.processors.identity.neighbourhoods import rows
-from rushes.processors.identity.partition import Observation, Partition
+from rushes.processors.identity.partition import Partition
 
 T = TypeVar("T")
 

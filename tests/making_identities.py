@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 
 
 @dataclass(frozen=True)

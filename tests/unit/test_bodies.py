@@ -13,6 +13,7 @@ from rushes.schemas.ids import Box, ItemId
 from rushes.schemas.log import CandidateItem, KindItems
 from rushes.schemas.vectors import encode_vector
 from rushes.streams.screens.explanation import lines_of
+from tests.broken_facts import broken_facts
 from tests.builders import DIM, GENERATION, LEFT, RIGHT, LibraryBuilder, axis
 
 KITCHEN, STREET = axis(15), axis(14)
@@ -151,7 +152,7 @@ def test_a_body_never_puts_two_faces_of_one_picture_together_or_a_face_where_a_p
     made.lib.consolidate("again")
     assert made.where(other) != character
     rules = made.lib.state.spaces["face"].rules
-    assert rules.clusterer.partition.violations() == []
+    assert broken_facts(rules.clusterer.partition) == []
 
 
 def test_a_face_leaves_again_when_its_company_has_gone():

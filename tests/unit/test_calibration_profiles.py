@@ -14,8 +14,8 @@ from rushes.processors.clustering.profiles import next_merges, prior_of, profile
 from rushes.processors.identity.calibration import Calibration, Evidence, calibrate, combined
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.grid import to_grid
+from rushes.processors.identity.items import Observation
 from rushes.processors.identity.linkage import agglomerate
-from rushes.processors.identity.partition import Observation
 from rushes.processors.identity.profile import BINS, look
 from rushes.processors.identity.words import words
 from rushes.schemas.errors import ConfigurationError, InvalidEvent

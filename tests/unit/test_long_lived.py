@@ -8,7 +8,7 @@ import pytest
 
 from rushes.infra.long_lived import EVERY, LongLived
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 
 
 @pytest.fixture(autouse=True)

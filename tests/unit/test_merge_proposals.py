@@ -5,7 +5,7 @@ import pytest
 from rushes.processors.clustering.merge_proposals import MergeProposals
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 from tests.making_identities import identities
 
 UNSURE = Calibration(join=0.85, different_mean=0.3, different_std=0.2, same_mean=0.97)

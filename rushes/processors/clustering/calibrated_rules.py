@@ -21,7 +21,7 @@ from rushes.processors.clustering.why import Why
 from rushes.processors.identity.arrival import Verdict
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.gallery import Scored
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 from rushes.processors.identity.planning import Move
 from rushes.schemas.decisions import Basis, Decision, MergeProposal, Thresholds
 from rushes.schemas.ids import ClusterId, EventId, cluster_id

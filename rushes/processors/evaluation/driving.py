@@ -11,7 +11,7 @@ from rushes.processors.evaluation.running import Clustered, Engine
 from rushes.processors.identity.arrival import Verdict
 from rushes.processors.identity.calibration import COLD, Calibration
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 from rushes.processors.identity.planning import Move
 
 SLICE: Final = 10_000_000

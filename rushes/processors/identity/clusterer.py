@@ -10,7 +10,8 @@ from rushes.processors.identity.arrival import NEAREST, Verdict, arrive
 from rushes.processors.identity.calibration import COLD, Calibration
 from rushes.processors.identity.consolidation import Consolidator, Schedule
 from rushes.processors.identity.grid import to_grid
-from rushes.processors.identity.partition import Observation, Partition
+from rushes.processors.identity.items import Observation
+from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import Move
 
 

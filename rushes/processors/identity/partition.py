@@ -5,55 +5,15 @@ noise gallery if it may found. Items and clusters are integers; a smaller cluste
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.identity.facts import Contradiction, Facts
 from rushes.processors.identity.gallery import Gallery, Scored
-from rushes.processors.identity.grid import Grid, Vec64, to_grid, to_grids
+from rushes.processors.identity.grid import Vec64, to_grid, to_grids
+from rushes.processors.identity.items import GOOD_WEIGHT, POOR_WEIGHT, Entry, Observation
 from rushes.processors.identity.quality import QualityScale
-
-GOOD_WEIGHT: Final = 1.0
-POOR_WEIGHT: Final = 1.0 / 16
-"""Weight of a poor item in its cluster's mean: a binary fraction, so that sums stay exact."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One item as it arrives. Frames, tracklets, shots, media and scenes are the caller's integers."""
-
-    vector: NDArray[np.float16]
-    """(d,), as stored in the log; normalised here."""
-    frame: int
-    quality: float = 1.0
-    may_found: bool = True
-    """False where the frame is flagged or the detection poor by another measure."""
-    tracklet: int | None = None
-    shot: int | None = None
-    """Of a kind that fills its frame: the items of a shot mostly show one thing. None for all other kinds."""
-    media: int | None = None
-    scene: int | None = None
-
-
-@dataclass(slots=True)
-class Entry:
-    """What is kept of an item."""
-
-    grid: Grid
-    observation: Observation
-    good: bool
-    cluster: int | None = None
-
-    @property
-    def weight(self) -> float:
-        return GOOD_WEIGHT if self.good else POOR_WEIGHT
-
-    def vector(self) -> Vec64:
-        """(d,) float64 in grid steps."""
-        return self.grid.astype(np.float64)
 
 
 class Partition:
@@ -104,7 +64,7 @@ class Partition:
         item = self._next_item
         self._next_item += 1
         good = observation.may_found and self.quality.add(observation.quality)
-        self._entries[item] = Entry(to_grid(observation.vector), _without_vector(observation), good)
+        self._entries[item] = Entry(to_grid(observation.vector), observation.without_vector(), good)
         self.facts.add(item, observation.frame, observation.tracklet)
         self._wait(item)
         self._evict(item)
@@ -319,26 +279,6 @@ class Partition:
                 self._wait(item)
         return changed
 
-    def violations(self) -> list[str]:
-        """Hard facts broken by the partition as it stands, for tests: always none."""
-        found = []
-        for item, entry in self._entries.items():
-            if entry.cluster is None:
-                continue
-            found += [
-                f"{item} and {mate} of one frame"
-                for mate in self.facts.frame_mates(item)
-                if self._entries[mate].cluster == entry.cluster
-            ]
-            if entry.cluster in self.facts.rejected(item):
-                found.append(f"{item} in a cluster it was rejected from")
-            pin = self.facts.unit_pin(item)
-            if pin is not None and pin != entry.cluster:
-                found.append(f"{item} is not where it was pinned")
-            if {self._entries[mate].cluster for mate in self.facts.unit(item)} - {None, entry.cluster}:
-                found.append(f"the tracklet of {item} is torn")
-        return found
-
     def is_good_by_itself(self, item: int) -> bool:
         """Whether its quality is good, whatever holds it where it is."""
         observation = self._entries[item].observation
@@ -375,17 +315,3 @@ class Partition:
     def _firmness(self, unit: tuple[int, ...], cluster: int) -> tuple[bool, float]:
         total, weight = self.unit_sum(unit)
         return self.facts.unit_pin(unit[0]) is not None, self.clusters.score(cluster, total, weight)
-
-
-def _without_vector(observation: Observation) -> Observation:
-    """The grid is kept in its place."""
-    return Observation(
-        np.zeros(0, np.float16),
-        observation.frame,
-        observation.quality,
-        observation.may_found,
-        observation.tracklet,
-        observation.shot,
-        observation.media,
-        observation.scene,
-    )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 from tests.making_identities import alone, groups, identities, run
 
 

@@ -12,7 +12,7 @@ from rushes.processors.gallery.shortlist import Sizes
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.gallery import Gallery
 from rushes.processors.identity.grid import to_grid, to_grids
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 from tests.making_identities import identities
 
 DIM = 24

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.facts import Contradiction
-from rushes.processors.identity.partition import Observation, Partition
+from rushes.processors.identity.items import Observation
+from rushes.processors.identity.partition import Partition
+from tests.broken_facts import broken_facts
 from tests.making_identities import identities
 
 CALLS = st.lists(
@@ -71,9 +73,9 @@ def test_no_sequence_of_calls_breaks_a_fact(calls, seed):
             one(clusterer, kind, first, second, made)
         except Contradiction:
             assert kind in {"pin", "reject"}, "only a person's word may be refused"
-        assert clusterer.partition.violations() == []
+        assert broken_facts(clusterer.partition) == []
     clusterer.settle()
-    assert clusterer.partition.violations() == []
+    assert broken_facts(clusterer.partition) == []
 
 
 def item(partition: Partition, vector, frame: int, tracklet: int | None = None) -> int:
@@ -114,7 +116,7 @@ def test_new_facts_drive_out_the_unit_that_fits_less():
     item(partition, made.vectors[2], 4, tracklet=1)
     item(partition, made.vectors[3], 4, tracklet=2)
     assert partition.evicted == [stranger]
-    assert partition.violations() == []
+    assert broken_facts(partition) == []
 
 
 def test_a_rejected_item_does_not_come_back_at_consolidation():

@@ -11,10 +11,11 @@ from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.consolidation import Schedule
 from rushes.processors.identity.facts import Contradiction
+from rushes.processors.identity.items import Observation
 from rushes.processors.identity.levels import SAMPLE_COST
-from rushes.processors.identity.partition import Observation
 from rushes.processors.identity.slices import MOST_AT_ONCE
 from rushes.processors.identity.vicinity import around
+from tests.broken_facts import broken_facts
 from tests.making_identities import alone, groups, identities, run
 
 LARGE = Schedule(exact_limit=20)
@@ -85,9 +86,9 @@ def test_no_slice_breaks_a_fact_whatever_people_say_meanwhile(seed, sizes, opera
                 for each in said:
                     if partition.cluster_of(each) is None:
                         clusterer.decide([each])
-            assert partition.violations() == []
+            assert broken_facts(partition) == []
         clusterer.settle()
-    assert partition.violations() == []
+    assert broken_facts(partition) == []
 
 
 @given(seed=st.integers(0, 10_000), operations=st.sampled_from([1, 50_000, 2_000_000]), narrowly=st.booleans())

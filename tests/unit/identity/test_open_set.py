@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rushes.processors.evaluation.embedders import Synthetic
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.partition import Observation
+from rushes.processors.identity.items import Observation
 
 LEARNT = Calibration(join=0.5, different_mean=0.1, different_std=0.08, same_mean=0.7)
 SCORES = st.lists(st.floats(-1, 1), max_size=12).map(np.array)

@@ -10,9 +10,10 @@ from rushes.processors.evaluation.embedders import Synthetic
 from rushes.processors.evaluation.material import Material, arrival_orders
 from rushes.processors.evaluation.metrics import bcubed
 from rushes.processors.evaluation.takes import each_its_own, one_place, places, shots_of
+from rushes.processors.identity.items import Observation
 from rushes.processors.identity.linkage import products
 from rushes.processors.identity.neighbourhoods import merged, rows
-from rushes.processors.identity.partition import Observation, Partition
+from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.shots import look_at_shots
 
 EMBEDDER = Synthetic("any", 96, same=0.7, base=0.1)
