@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.identity.agenda import SWEEP_COST, Agenda, Ended
-from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate, combined
-from rushes.processors.identity.linkage import Matrix, agglomerate, averages, cut, products
+from rushes.processors.identity.calibration import COLD, Calibration, combined
+from rushes.processors.identity.choosing import FEWEST, choose
+from rushes.processors.identity.linkage import Matrix, agglomerate, cut, products
 from rushes.processors.identity.lookahead import TOGETHER, Lookahead
-from rushes.processors.identity.neighbourhoods import Rows, alike_to_their_pins, merged, rows
+from rushes.processors.identity.neighbourhoods import Rows, alike_to_their_pins, rows
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import (
     UNIT_COST,
@@ -35,23 +36,13 @@ from rushes.processors.identity.planning import (
     search_cost,
     settle_late,
 )
-from rushes.processors.identity.shots import look_at_shots
 from rushes.processors.identity.slices import STEP_COST, spans
 from rushes.processors.identity.vicinity import around, drawn, further_looks, good_units
-from rushes.processors.identity.words import words
 
 REWEIGH_COST: Final = 500
 """Operations of judging the quality of an item anew."""
 
 Work = Generator[int, None, None]
-
-COPY: Final = 0.999
-"""Likeness from which two pictures are copies, and count once where a threshold is chosen."""
-
-FEW_UNLIKE: Final = 8
-"""Items besides copies below which a library with copies has no level to choose from: of two or three that differ, one
-group would win at any likeness. What other libraries taught, or the cold threshold, holds until there are more.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,38 +222,11 @@ class Consolidator:
             yield UNIT_COST + 2 * search_cost(len(partition.clusters), partition.dim)
 
     def _calibrate(self, sample: Rows, gram: Matrix) -> Generator[int, None, None]:
-        """Choose the threshold anew on these units, each counted once: a tracklet's items are all but copies of one
-        another, and would tell that copies are what is one. gram: (n, n) products of their sums.
-        """
-        partition = self.partition
-        self._calibrated_at = len(partition)
-        count = len(sample.groups)
-        if count < 3:
-            return
-        similarity = yield from averages(gram, sample.weights)
-        prior = self._prior
-        shots = yield from look_at_shots(partition, sample.groups, similarity)
-        if shots is not None:
-            prior = shots.threshold if prior is None else combined(prior, shots.threshold)
-            sample = merged(sample, shots.group)
-            count = len(sample.groups)
-            similarity = yield from averages((yield from products(sample.sums, sample.weights)), sample.weights)
-        apart = np.zeros((count, count), np.bool_) if sample.in_one_frame is None else sample.in_one_frame
-        merges = yield from agglomerate(similarity, np.ones(count), apart)
-        unlike = np.unique(cut(merges, count, COPY))
-        if len(unlike) < min(FEW_UNLIKE, count):
-            self.calibration, self._chosen_here = prior or COLD, shots is not None
-            return
-        if len(unlike) < count:
-            similarity = yield from _part(similarity, unlike)
-            apart = apart[np.ix_(unlike, unlike)]
-            merges = yield from agglomerate(similarity, np.ones(len(unlike)), apart)
-        put_together, kept_apart = words(partition)
-        yield UNIT_COST * (len(put_together) + len(kept_apart))
-        different = similarity[np.triu(apart, 1)] if apart.any() else np.zeros(0)
-        evidence = Evidence(different, put_together, kept_apart, prior)
-        self.calibration = yield from calibrate(similarity, merges, evidence)
-        self._chosen_here = True
+        """Choose the threshold anew on these units. gram: (n, n) products of their sums."""
+        self._calibrated_at = len(self.partition)
+        if len(sample.groups) >= FEWEST:
+            chosen = yield from choose(self.partition, sample, gram, self._prior)
+            self.calibration, self._chosen_here = chosen.calibration, chosen.by_itself
 
     def _local(self, arrived: int, *, everything: bool) -> Work:
         partition, agenda = self.partition, self._agenda
@@ -342,15 +306,6 @@ class Consolidator:
         homes = sorted(home for home in found_in if home is not None)
         self._agenda.looked_at(item, homes, Ended(refused, inner))
         return homes
-
-
-def _part(similarity: Matrix, chosen: NDArray[np.int64]) -> Generator[int, None, Matrix]:
-    """Rows and columns of these places."""
-    found = np.empty((len(chosen), len(chosen)))
-    for span in spans(len(chosen), 4 * len(chosen)):
-        found[span] = similarity[chosen[span]].take(chosen, axis=1)
-        yield STEP_COST + 4 * len(chosen) * (span.stop - span.start)
-    return found
 
 
 def _collect(facts: Rows, grouping: NDArray[np.int64]) -> list[Group]:
