@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from weighing_material import Counts, Lesson, ends, lessons
 
 from rushes.processors.evaluation.embedders import LabelledSet
-from rushes.processors.identity.levels import FIGURES
+from rushes.processors.identity.figures import FIGURES
 
 Values = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.identity.levels import FIGURES
+from rushes.processors.identity.figures import FIGURES
 
 CLIP: Final = 6.0
 """Standard deviations beyond which a figure says no more."""

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.identity.levels import FIGURES
+from rushes.processors.identity.figures import FIGURES
 
 CLIP: Final = 6.0
 """Standard deviations beyond which a figure says no more."""

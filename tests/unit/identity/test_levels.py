@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate
+from rushes.processors.identity.figures import FIGURES
 from rushes.processors.identity.grid import to_grid
-from rushes.processors.identity.levels import FIGURES, levels
+from rushes.processors.identity.levels import levels
 from rushes.processors.identity.linkage import agglomerate, cut
 from rushes.processors.identity.weighing import WEIGHTS
 from tests.making_identities import identities

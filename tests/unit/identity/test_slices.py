@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from rushes.processors.identity.calibration import Evidence, calibrate
 from rushes.processors.identity.grid import to_grid
-from rushes.processors.identity.levels import SAMPLE_COST
 from rushes.processors.identity.linkage import agglomerate, averages, products
+from rushes.processors.identity.pairs import SAMPLE_COST
 from rushes.processors.identity.slices import FEW, MOST_AT_ONCE, STEP_COST, median, spans
 from tests.making_identities import identities
 
