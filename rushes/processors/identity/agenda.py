@@ -1,9 +1,9 @@
 """What background work is to look at in a large library, such that an item costs the same whatever the size.
 
 A cluster is looked at when it grew by a quarter since it last was: a look costs a search, so there are few for each
-item. What grew less, and what waits and found nobody when it came, is looked at where everything is asked for. When the
-threshold changed, only those are looked at for which it may decide otherwise: each look says between which thresholds
-it would have ended the same.
+item. What grew less, and what waits and found nobody when it came, is looked at where everything is asked for; then of
+a cluster only what came to it is looked at one by one. When the threshold changed, only those are looked at for which
+it may decide otherwise: each look says between which thresholds it would have ended the same.
 """
 
 import math
@@ -25,6 +25,9 @@ SWEEP_PER_ITEM: Final = 4
 
 SWEEP_COST: Final = 1_000
 """Operations of looking at what is known of an item."""
+
+FEW_UNITS: Final = 32
+"""Of a cluster, up to which all of them are looked at one by one, however few came."""
 
 FORESEEN: Final = 4_096
 """Items of a sweep that are looked through for what comes next."""
@@ -49,6 +52,8 @@ class Agenda:
         self._waiting: dict[int, None] = {}
         self._clusters: dict[int, None] = {}
         self._later: dict[int, None] = {}
+        self._came: dict[int, list[int]] = {}
+        """Items that came to a cluster since it was last looked at."""
         self._ended: dict[int, Ended] = {}
         self._alone: dict[int, Ended] = {}
         self._swept: int | None = None
@@ -67,6 +72,7 @@ class Agenda:
         else:
             if partition.facts.unit_pin(item) is not None:
                 self._ended.pop(cluster, None)
+            self._came.setdefault(cluster, []).append(item)
             if self._has_grown(cluster):
                 self._clusters[cluster] = None
                 self._later.pop(cluster, None)
@@ -79,6 +85,7 @@ class Agenda:
         self._waiting.clear()
         self._clusters.clear()
         self._later.clear()
+        self._came.clear()
         self._ended.clear()
         self._alone.clear()
         self._swept = None
@@ -151,8 +158,20 @@ class Agenda:
         """An item of a cluster that is still to be looked at."""
         return min(self.partition.members(cluster) if cluster in self._clusters else (), default=None)
 
-    def looked_at(self, item: int, clusters: Iterable[int], ended: Ended) -> None:
-        """An item, or the clusters that it and those with it are in now."""
+    def came(self, item: int, threshold: float) -> list[int] | None:
+        """Items that came to an item's cluster since it was looked at, where it is enough to look at them: it is large,
+        grew by less than a quarter, and the threshold decides the same of the others. Else None.
+        """
+        cluster = self.partition.cluster_of(item)
+        if cluster is None or self._is_small(cluster):
+            return None
+        if self._has_grown(cluster) or not self._holds(item, threshold):
+            return None
+        came = self._came.get(cluster, ())
+        return sorted({each for each in came if each in self.partition and self.partition.cluster_of(each) == cluster})
+
+    def looked_at(self, item: int, clusters: Iterable[int], ended: Ended, *, at_some: bool = False) -> None:
+        """An item, or the clusters that it and those with it are in now; or `at_some` items of them."""
         if self.partition.cluster_of(item) is None:
             self._alone[item] = ended
         else:
@@ -160,7 +179,17 @@ class Agenda:
         for cluster in clusters:
             self._clusters.pop(cluster, None)
             self._later.pop(cluster, None)
-            self._ended[cluster] = replace(ended, weight=self.partition.clusters.weight(cluster))
+            self._came.pop(cluster, None)
+            before = self._ended.get(cluster)
+            if before is not None and at_some:
+                narrower = max(before.refused, ended.refused), min(before.inner, ended.inner)
+                self._ended[cluster] = Ended(*narrower, before.weight)
+            else:
+                self._ended[cluster] = replace(ended, weight=self.partition.clusters.weight(cluster))
+
+    def _is_small(self, cluster: int) -> bool:
+        members = self.partition.members(cluster)
+        return len(members) <= FEW_UNITS or len({self.partition.facts.unit(item) for item in members}) <= FEW_UNITS
 
     def _is_good(self, item: int) -> bool:
         return item in self.partition and self.partition.entry(item).good

@@ -10,7 +10,7 @@ quarter is linked with its neighbours, and the library is calibrated on a sample
 """
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -268,9 +268,20 @@ class Consolidator:
             yield from self._look(item, threshold, ahead)
 
     def _look(self, item: int, threshold: float, ahead: Lookahead) -> Work:
-        """Link an item's cluster, or the item, with what is near. A large cluster of which something came off is linked
-        again, until nothing more does, for only some of it is looked at one by one at a time; then what came off is,
-        for it comes off in pieces.
+        """Link an item's cluster, or the item, with what is near; where little came to a cluster, that alone, and the
+        cluster only where this changes something.
+        """
+        came = self._agenda.came(item, threshold)
+        if came is not None:
+            before = [self.partition.cluster_of(item)]
+            homes = yield from self._link(item, threshold, ahead, came)
+            if homes == before:
+                return
+        yield from self._look_through(item, threshold, ahead)
+
+    def _look_through(self, item: int, threshold: float, ahead: Lookahead) -> Work:
+        """Link all of it. A large cluster of which something came off is linked again, until nothing more does, for
+        only some of it is looked at one by one at a time; then what came off is, for it comes off in pieces.
         """
         partition = self.partition
         cluster = partition.cluster_of(item)
@@ -289,10 +300,13 @@ class Consolidator:
             if home != cluster and partition.members(home):
                 yield from self._link(min(partition.members(home)), threshold, ahead)
 
-    def _link(self, item: int, threshold: float, ahead: Lookahead) -> Generator[int, None, list[int]]:
+    def _link(
+        self, item: int, threshold: float, ahead: Lookahead, some: Sequence[int] | None = None
+    ) -> Generator[int, None, list[int]]:
+        """Link an item's cluster, or `some` items of it beside the others as one. Gives the clusters of it now."""
         partition = self.partition
         near = yield from ahead.near(item)
-        found, own = yield from around(partition, item, near)
+        found, own = yield from around(partition, item, near, some)
         refused, inner = near.low, math.inf
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)
@@ -304,7 +318,7 @@ class Consolidator:
             yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
         found_in = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}
         homes = sorted(home for home in found_in if home is not None)
-        self._agenda.looked_at(item, homes, Ended(refused, inner))
+        self._agenda.looked_at(item, homes, Ended(refused, inner), at_some=some is not None)
         return homes
 
 

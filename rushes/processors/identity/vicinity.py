@@ -49,15 +49,19 @@ DRAWS: Final = 10_000
 """Clusters drawn at most, those that are no more among them."""
 
 
-def around(partition: Partition, item: int, near: Near) -> Generator[int, None, tuple[Rows, list[Unit]]]:
+def around(
+    partition: Partition, item: int, near: Near, some: Sequence[int] | None = None
+) -> Generator[int, None, tuple[Rows, list[Unit]]]:
     """Rows of an item's cluster (or of the item) and of the clusters and waiting items near it; and the units among
-    them that are its own.
+    them that are its own. `some`: items of the cluster to look at one by one, beside all the others as one.
     """
     cluster = partition.cluster_of(item)
     blocks: list[Block] = []
     own = [item] if cluster is None else sorted(partition.members(cluster))
-    if cluster is not None and len(own) > MOST_OWN:
-        own = [each for unit in good_units(partition, _some(own)) for each in unit]
+    if some is None and len(own) > MOST_OWN:
+        some = _some(own)
+    if cluster is not None and some is not None:
+        own = [each for unit in good_units(partition, some) for each in unit]
         blocks += _block(partition, cluster, own)
     items, room = list(own), max(len(own), LEAST_UNITS)
     for other, _ in near.clusters[:MOST_NEAR]:

@@ -16,7 +16,7 @@ from rushes.processors.identity.pairs import SAMPLE_COST
 from rushes.processors.identity.slices import MOST_AT_ONCE
 from rushes.processors.identity.vicinity import around
 from tests.broken_facts import broken_facts
-from tests.making_identities import alone, groups, identities, run
+from tests.making_identities import Made, alone, groups, identities, run
 
 LARGE = Schedule(exact_limit=20)
 MOST_PIECE = max(2 * MOST_AT_ONCE, SAMPLE_COST)
@@ -152,3 +152,42 @@ def test_a_cluster_is_looked_at_again_when_it_grew_by_a_quarter_and_all_are_when
         clusterer.settle()
         assert looked.call_count <= looks + 1
     assert 3 <= looks <= 25
+
+
+def two_clusters_looked_at() -> tuple[Clusterer, Made]:
+    """Of 40 items each, and 20 more of both identities to come."""
+    made = identities(5, [40, 40, 10, 10], spread=0.5)
+    made.vectors[80:] = made.vectors[[*range(10), *range(40, 50)]]
+    clusterer = Clusterer(64, KNOWN, LARGE)
+    clusterer.consolidator.fix(KNOWN)
+    for frame in alone(made, list(range(80))):
+        clusterer.observe(frame)
+    clusterer.settle()
+    return clusterer, made
+
+
+def test_an_item_that_came_to_the_wrong_cluster_leaves_it_when_only_what_came_is_looked_at():
+    clusterer, made = two_clusters_looked_at()
+    partition = clusterer.partition
+    one = partition.cluster_of(0)
+    assert one is not None
+    came = [partition.add(Observation(made.vectors[number], frame=number)) for number in (80, 81, 90)]
+    for item in came:
+        partition.put(item, one)
+        clusterer.consolidator.note(item)
+    with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
+        clusterer.settle()
+    assert looked.call_args_list[0].args[3] == came
+    assert [partition.cluster_of(item) == one for item in came] == [True, True, False]
+    assert len(partition.members(one)) == 42
+
+
+def test_a_cluster_is_looked_at_in_full_when_it_grew_by_a_quarter_however_often_what_came_was():
+    clusterer, made = two_clusters_looked_at()
+    in_full = []
+    with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
+        for number in range(80, 100):
+            clusterer.observe([Observation(made.vectors[number], frame=number)])
+            clusterer.settle()
+            in_full.append(looked.call_args.args[3] is None)
+    assert in_full == [place in {9, 19} for place in range(20)], "10 of 40 came to each"
