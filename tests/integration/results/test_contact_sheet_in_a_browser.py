@@ -14,6 +14,7 @@ from tests.results_builder import (
     BEN,
     HOSTILE,
     KITCHEN,
+    LEFT,
     RIGHT,
     cluster,
     hostile_library,
@@ -262,3 +263,17 @@ def large_library(total: int) -> Results:
             items.append(item(film, time_us, cluster=who, kind="face", scene=scene, box=box, path=f"day/{film}.mov"))
     clusters = [cluster(scene, "scene", 1) for scene in scenes] + [cluster(who, "face", 1) for who in people]
     return Results(tuple(items), tuple(clusters))
+
+
+def test_of_a_face_sample_the_faces_are_sharp_and_the_rest_is_softened(chromium, tmp_path):
+    picture = (tmp_path / "sample.jpg").as_uri()
+    Image.fromarray(np.full((360, 640, 3), 90, np.uint8)).save(tmp_path / "sample.jpg")
+    both = [
+        item("film", 0, kind="face", cluster=one, box=box, image_uri=picture, thumbnail_uri=picture)
+        for one, box in ((ANNA, LEFT), (BEN, RIGHT))
+    ]
+    write_results(tmp_path, Results(tuple(both), (cluster(ANNA, "face", 1), cluster(BEN, "face", 1))))
+    chromium.open(tmp_path / "index.html", "#/cluster/0!0")
+    chromium.until("document.querySelectorAll('.sharp').length === 2")
+    assert chromium.js("document.querySelectorAll('.held .soft').length") == 1
+    assert "only the faces are kept" in text(chromium, "dialog")

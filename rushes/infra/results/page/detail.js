@@ -45,6 +45,23 @@ function term(name, ...value) {
   return [el("dt", {}, name), el("dd", {}, value)];
 }
 
+/* Of a face sample only what is round its faces is sharp, the rest is blocks of one colour: these are blurred away. */
+const KEPT_ROUND_A_FACE = 1.9; /* of its longer side; a little less than is kept, as whole blocks */
+const facesOnly = (thing) => thing.box !== null && thing.image !== null && thing.image === thing.thumb;
+
+function soften(image, boxes) {
+  const [w, h] = [image.naturalWidth, image.naturalHeight];
+  image.classList.add("soft");
+  for (const [x0, y0, x1, y1] of boxes) {
+    const reach = (KEPT_ROUND_A_FACE / 2) * Math.max((x1 - x0) * w, (y1 - y0) * h);
+    const [x, y] = [((x0 + x1) / 2) * w, ((y0 + y1) / 2) * h];
+    const sharp = el("img", { alt: "", src: image.src, class: "sharp" });
+    const sides = [(y - reach) / h, 1 - (x + reach) / w, 1 - (y + reach) / h, (x - reach) / w];
+    sharp.style.clipPath = `inset(${sides.map((side) => `${Math.max(side, 0) * 100}%`).join(" ")} round 12px)`;
+    image.after(sharp);
+  }
+}
+
 async function showDetail(place) {
   const thing = await item(place);
   const [of, scene, mates, near] = await Promise.all([
@@ -60,6 +77,9 @@ async function showDetail(place) {
     const image = el("img", { alt, src: source });
     image.addEventListener("error", () => held.replaceChildren(el("p", { class: "none" }, "The keyframe is missing.")));
     held.append(image);
+    if (facesOnly(thing)) {
+      image.addEventListener("load", () => soften(image, [thing, ...mates].map((each) => each.box)));
+    }
     const draw = (box, style, label, href) => {
       const node = el(href ? "a" : "span", { class: `box ${style}`, href, title: label, "aria-label": label });
       Object.assign(node.style, {
@@ -86,6 +106,7 @@ async function showDetail(place) {
       el("button", { type: "button", class: "button close", onclick: closeDetail, "aria-label": "Close" }, "Close", el("kbd", {}, "Esc"))),
     el("p", { class: "burn" }, el("span", { class: "tc" }, thing.time), thing.reel ? el("span", {}, `reel ${visible(thing.reel)}`) : null,
       thing.span ? el("span", {}, `part ${thing.span[1]} of the recording ${visible(thing.span[0])}`) : null),
+    facesOnly(thing) ? el("p", { class: "note" }, "Of this frame only the faces are kept.") : null,
     thing.paths.length ? thing.paths.map((path) => el("p", { class: "path" }, visible(path))) : el("p", { class: "path" }, visible(thing.mediaId)),
     el("dl", {},
       term(of ? of.kind.one : thing.kind.one,
