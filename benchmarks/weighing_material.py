@@ -67,22 +67,22 @@ class Counts:
 
 def lessons(rng: np.random.Generator, sets: list[LabelledSet], counts: Counts) -> list[Lesson]:
     """Seeded libraries: whole ones, parts of the labelled sets, prefixes, and large ones of up to a thousand items."""
-    found = [lesson(LAYOUTS[rng.integers(len(LAYOUTS))](_sane(rng, sets), rng)) for _ in range(counts.whole)]
-    found += [lesson(_natural(rng, sets[rng.integers(len(sets))])) for _ in range(counts.natural if sets else 0)]
+    found = [lesson(LAYOUTS[rng.integers(len(LAYOUTS))](sane(rng, sets), rng)) for _ in range(counts.whole)]
+    found += [lesson(natural(rng, sets[rng.integers(len(sets))])) for _ in range(counts.natural if sets else 0)]
     for _ in range(counts.small):
-        material = SMALL[rng.integers(len(SMALL))](_sane(rng, sets), rng)
-        found.append(lesson(_part(material, int(rng.integers(8, 60)), rng)))
+        material = SMALL[rng.integers(len(SMALL))](sane(rng, sets), rng)
+        found.append(lesson(part(material, int(rng.integers(8, 60)), rng)))
     for _ in range(counts.large):
         sizes = rng.integers(2, 9, int(rng.integers(60, 200))).tolist()
         lone = [1] * (len(sizes) * int(rng.integers(0, 2)))
-        material = layouts.labelled(_sane(rng, sets).draw(rng, [*sizes, *lone]), rng)
-        found.append(lesson(_part(material, 1000, rng)))
+        material = layouts.labelled(sane(rng, sets).draw(rng, [*sizes, *lone]), rng)
+        found.append(lesson(part(material, 1000, rng)))
     return found
 
 
 def ends(rng: np.random.Generator, sets: list[LabelledSet], count: int) -> list[Lesson]:
     """Libraries of one identity and of nothing but strangers, in turn."""
-    return [lesson(ENDS[number % 2](_sane(rng, sets), rng)) for number in range(count)]
+    return [lesson(ENDS[number % 2](sane(rng, sets), rng)) for number in range(count)]
 
 
 def lesson(material: Material) -> Lesson:
@@ -96,13 +96,13 @@ def lesson(material: Material) -> Lesson:
         )
     units = list(dict.fromkeys(partition.facts.unit(item) for item in partition.items()))
     facts = rows(partition, units)
-    gram = _ended(products(facts.sums, facts.weights))
+    gram = ended(products(facts.sums, facts.weights))
     similarity = gram / np.multiply.outer(facts.weights, facts.weights)
     np.fill_diagonal(similarity, 1.0)
     apart = np.zeros(similarity.shape, np.bool_) if facts.apart is None else facts.apart
-    merges = _ended(agglomerate(similarity, np.ones(len(units)), facts.apart))
-    found = _ended(levels(similarity, merges, similarity[np.triu(apart, 1)]))
-    linked = _ended(agglomerate(gram, facts.weights, facts.apart))
+    merges = ended(agglomerate(similarity, np.ones(len(units)), facts.apart))
+    found = ended(levels(similarity, merges, similarity[np.triu(apart, 1)]))
+    linked = ended(agglomerate(gram, facts.weights, facts.apart))
     of_item = np.zeros(len(material), np.int64)
     for row, group in enumerate(facts.groups):
         for unit in group:
@@ -116,14 +116,14 @@ def lesson(material: Material) -> Lesson:
     return Lesson(np.stack([level.figures for level in found]), np.array(worth))
 
 
-def _natural(rng: np.random.Generator, whole: LabelledSet) -> Material:
+def natural(rng: np.random.Generator, whole: LabelledSet) -> Material:
     identities = np.unique(whole.labels)
     kept = rng.permutation(identities)[: max(4, int(len(identities) * rng.uniform(0.4, 1.0)))]
     items = np.flatnonzero(np.isin(whole.labels, kept) & (rng.random(len(whole.labels)) < rng.uniform(0.5, 1.0)))
     return Material(whole.vectors[items], whole.labels[items])
 
 
-def _sane(rng: np.random.Generator, sets: list[LabelledSet]) -> Embedder:
+def sane(rng: np.random.Generator, sets: list[LabelledSet]) -> Embedder:
     while True:
         embedder = _embedder(rng, sets)
         if separation(embedder).sane:
@@ -165,7 +165,7 @@ def _distorted(embedder: Embedder, rng: np.random.Generator) -> Embedder:
     return embedder
 
 
-def _part(material: Material, count: int, rng: np.random.Generator) -> Material:
+def part(material: Material, count: int, rng: np.random.Generator) -> Material:
     kept = np.sort(rng.permutation(len(material))[:count])
     return replace(
         material,
@@ -177,7 +177,7 @@ def _part(material: Material, count: int, rng: np.random.Generator) -> Material:
     )
 
 
-def _ended(work: Generator[int, None, T]) -> T:
+def ended(work: Generator[int, None, T]) -> T:
     while True:
         try:
             next(work)

@@ -30,10 +30,11 @@ group would win at any likeness. What other libraries taught, or the cold thresh
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`by_itself`: whether the library's own items had a say in it."""
+    """`by_itself`: whether the library's own items had a say in it; `by_shots`: whether its shots had."""
 
     calibration: Calibration
     by_itself: bool
+    by_shots: bool
 
 
 def choose(partition: Partition, sample: Rows, gram: Matrix, prior: Calibration | None) -> Generator[int, None, Chosen]:
@@ -51,7 +52,7 @@ def choose(partition: Partition, sample: Rows, gram: Matrix, prior: Calibration 
     merges = yield from agglomerate(similarity, np.ones(count), apart)
     unlike = np.unique(cut(merges, count, COPY))
     if len(unlike) < min(FEW_UNLIKE, count):
-        return Chosen(prior or COLD, shots is not None)
+        return Chosen(prior or COLD, by_itself=shots is not None, by_shots=shots is not None)
     if len(unlike) < count:
         similarity = yield from _part(similarity, unlike)
         apart = apart[np.ix_(unlike, unlike)]
@@ -60,7 +61,8 @@ def choose(partition: Partition, sample: Rows, gram: Matrix, prior: Calibration 
     yield UNIT_COST * (len(put_together) + len(kept_apart))
     different = similarity[np.triu(apart, 1)] if apart.any() else np.zeros(0)
     evidence = Evidence(different, put_together, kept_apart, prior)
-    return Chosen((yield from calibrate(similarity, merges, evidence)), by_itself=True)
+    calibration = yield from calibrate(similarity, merges, evidence)
+    return Chosen(calibration, by_itself=True, by_shots=shots is not None)
 
 
 def _part(similarity: Matrix, chosen: NDArray[np.int64]) -> Generator[int, None, Matrix]:

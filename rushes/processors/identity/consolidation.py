@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.identity.agenda import SWEEP_COST, Agenda, Ended
+from rushes.processors.identity.branches import cut_by_branches, leaves
 from rushes.processors.identity.calibration import COLD, Calibration, combined
 from rushes.processors.identity.choosing import FEWEST, choose
-from rushes.processors.identity.linkage import Matrix, agglomerate, cut, products
+from rushes.processors.identity.linkage import Matrix, Merge, agglomerate, cut, products
 from rushes.processors.identity.lookahead import TOGETHER, Lookahead
 from rushes.processors.identity.neighbourhoods import Rows, alike_to_their_pins, rows
 from rushes.processors.identity.partition import Partition
@@ -78,6 +79,7 @@ class Consolidator:
         self.calibration = prior
         self._prior = prior if prior.items else None
         self._chosen_here = False
+        self._by_shots = False
         self.schedule = schedule or Schedule()
         self.revised = 0
         self.operations = 0
@@ -196,9 +198,21 @@ class Consolidator:
         if not self._fixed:
             yield from self._calibrate(facts, gram)
         threshold = self.calibration.join
-        grouping = cut(merges, len(facts.groups), threshold)
+        grouping = yield from self._cut(facts, gram, merges, whole=True)
         yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
         yield from self._late([item for item in partition.items() if not partition.entry(item).good])
+
+    def _cut(
+        self, facts: Rows, gram: Matrix, merges: Sequence[Merge], *, whole: bool
+    ) -> Generator[int, None, NDArray[np.int64]]:
+        """Group of each row, (n,): each branch by itself, once the library showed where its threshold lies. Not where
+        shots told it: a shot within a place looks like a branch of its own, and a branch's figures know no shots.
+
+        gram: (n, n) products of the rows' sums; `whole`: the rows are all there is.
+        """
+        if self._fixed or self._by_shots or not self._chosen_here:
+            return cut(merges, len(facts.groups), self.calibration.join)
+        return (yield from cut_by_branches(merges, leaves(facts, gram), self.calibration, whole=whole))
 
     def _late(self, items: list[int]) -> Work:
         """Poor items are decided anew, once the good ones are where they belong; they bridge nothing, and are
@@ -227,6 +241,7 @@ class Consolidator:
         if len(sample.groups) >= FEWEST:
             chosen = yield from choose(self.partition, sample, gram, self._prior)
             self.calibration, self._chosen_here = chosen.calibration, chosen.by_itself
+            self._by_shots = chosen.by_shots
 
     def _local(self, arrived: int, *, everything: bool) -> Work:
         partition, agenda = self.partition, self._agenda
@@ -310,11 +325,12 @@ class Consolidator:
         refused, inner = near.low, math.inf
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)
-            merges = yield from agglomerate(gram, found.weights, found.apart, threshold)
+            merges = yield from agglomerate(gram, found.weights, found.apart, near.low)
             heights = [merge.height for merge in merges]
             inner = min((height for height in heights if height >= threshold), default=inner)
             refused = max([near.low, *(height for height in heights if height < threshold)])
-            grouping = cut(merges, len(found.groups), threshold)
+            merges = [merge for merge in merges if merge.height > near.low]
+            grouping = yield from self._cut(found, gram, merges, whole=len(partition.clusters) == 1)
             yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
         found_in = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}
         homes = sorted(home for home in found_in if home is not None)

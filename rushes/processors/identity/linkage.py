@@ -30,6 +30,8 @@ class Merge:
     kept: int
     gone: int
     height: float
+    next: float = -math.inf
+    """What the merged group scores with the best other group that it may still merge with; -inf where none is left."""
 
 
 def products(sums: Matrix, weights: Matrix) -> Generator[int, None, Matrix]:
@@ -110,7 +112,7 @@ def agglomerate(
         nearer = alive & ~stale & (row > value)
         best[nearer] = kept
         value[nearer] = row[nearer]
-        merges.append(Merge(kept, gone, height))
+        merges.append(Merge(kept, gone, height, float(value[kept])))
         yield STEP_COST + (12 + 2 * len(stale_rows)) * count
     return merges
 
