@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from rushes.processors.identity.arrival import NEAREST, Verdict, arrive
 from rushes.processors.identity.calibration import COLD, Calibration
-from rushes.processors.identity.consolidation import Consolidator, Schedule
+from rushes.processors.identity.consolidation import Consolidator
 from rushes.processors.identity.grid import to_grid
 from rushes.processors.identity.items import Observation
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import Move
+from rushes.processors.identity.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ quarter is linked with its neighbours, and the library is calibrated on a sample
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -37,6 +37,7 @@ from rushes.processors.identity.planning import (
     search_cost,
     settle_late,
 )
+from rushes.processors.identity.schedule import Schedule
 from rushes.processors.identity.slices import STEP_COST, spans
 from rushes.processors.identity.vicinity import around, drawn, further_looks, good_units
 
@@ -44,26 +45,6 @@ REWEIGH_COST: Final = 500
 """Operations of judging the quality of an item anew."""
 
 Work = Generator[int, None, None]
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """When background work is due, in counts."""
-
-    exact_limit: int = 1500
-    """Items up to which everything is linked at once: some 0.5 s of work, handed out in slices."""
-    first: int = 8
-    least_new: int = 16
-    growth: float = 0.1
-    """New items per item that make consolidation due."""
-    most_new: int = 1000
-    sample: int = 1000
-    """Items that a calibration of a large library looks at."""
-    recalibrate: float = 0.5
-    moved: float = 0.01
-    """Change of the threshold from which all that it may decide otherwise is looked at again."""
-    margin: float = 0.1
-    """Of the way from the threshold to 1: how far below the threshold a neighbour is looked for."""
 
 
 TAUGHT_AT_ARRIVAL: Final = 20

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.consolidation import Schedule
 from rushes.processors.identity.facts import Contradiction
 from rushes.processors.identity.items import Observation
 from rushes.processors.identity.pairs import SAMPLE_COST
+from rushes.processors.identity.schedule import Schedule
 from rushes.processors.identity.slices import MOST_AT_ONCE
 from rushes.processors.identity.vicinity import around
 from tests.broken_facts import broken_facts

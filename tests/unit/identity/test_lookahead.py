@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from rushes.processors.gallery.shortlist import Sizes
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.consolidation import Schedule
 from rushes.processors.identity.items import Observation
 from rushes.processors.identity.lookahead import TOGETHER, Lookahead
 from rushes.processors.identity.partition import Partition
+from rushes.processors.identity.schedule import Schedule
 from rushes.processors.identity.slices import MOST_AT_ONCE, STEP_COST
 from tests.making_identities import alone, groups, identities
 

@@ -8,8 +8,8 @@ import pytest
 from rushes.processors.evaluation.embedders import Synthetic
 from rushes.processors.identity.calibration import COLD
 from rushes.processors.identity.clusterer import Clusterer
-from rushes.processors.identity.consolidation import Schedule
 from rushes.processors.identity.items import Observation
+from rushes.processors.identity.schedule import Schedule
 
 
 @pytest.mark.parametrize("order", ["as they come", "one after the other"])
