@@ -50,6 +50,7 @@ BENCHES: Final = (
     Bench("bench_consolidation", ("--grown", "2500", "--built", "10000", "--window", "500")),
     Bench("bench_tenants", ("--tenants", "20", "--items", "99")),
     Bench("bench_gallery", ("--rows", "10000", "--batches", "2")),
+    Bench("bench_indexes", ("--rows", "10000")),
     Bench("bench_identity", ("--orders", "3"), needs_data=True),
     Bench("bench_footage_hours", ("--frames", "400"), needs_data=True),
     Bench("bench_bodies", ("--seeds", "1"), needs_data=True),
