@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Runs the tests in two lanes side by side, for on two cores those that start programs of their own (brokers, servers,
-# workers) wait most of the time. Arguments go to pytest; one that names a test runs it alone.
+# workers) wait most of the time; two such at once would starve each other. Arguments go to pytest; one that names a
+# test runs it alone.
 #   scripts/test.sh [--durations=15] [-k name] [tests/unit/test_ids.py]
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly PYTEST=.venv/bin/pytest
 readonly NOTHING_CHOSEN=5  # pytest's exit code where no test was selected
-readonly SHOWN=(tests/contract tests/stream tests/integration)
-readonly BESIDE=(tests/unit tests/faults)
+readonly SHOWN=(tests/contract tests/stream tests/integration tests/faults)
+readonly BESIDE=(tests/unit)
 
 for argument in "$@"; do
     case $argument in
