@@ -22,60 +22,48 @@ GROW_ROWS: Final = 64
 ROUNDS: Final = 6
 """Rounds of 2-means: measured, it stands still by then."""
 
+FEW: Final = 8
+"""Probes up to which one product after the other is faster: BLAS copies a list once more before it multiplies it with
+several."""
+
 LEAST_SHARE: Final = 8
 """A split that leaves less than 1/8 on one side is made at the median instead."""
 
 
 class _List:
-    """Rows with their keys, and their sum. A row is a column: BLAS multiplies a few probes with (d, n) nearly twice as
-    fast as with (n, d), which it turns round first.
-    """
+    """Rows with their keys, and their sum."""
 
-    __slots__ = ("_columns", "_keys", "size", "total")
+    __slots__ = ("keys", "rows", "size", "total")
 
-    def __init__(self, keys: NDArray[np.int64], columns: Steps16) -> None:
+    def __init__(self, keys: NDArray[np.int64], rows: Steps16) -> None:
         self.size = len(keys)
-        self._keys = keys
-        self._columns = columns
-        self.total: NDArray[np.int64] = columns.sum(axis=1, dtype=np.int64)
-
-    @property
-    def keys(self) -> NDArray[np.int64]:
-        return self._keys[: self.size]
-
-    @property
-    def columns(self) -> Steps16:
-        """The rows, (d, size)."""
-        return self._columns[:, : self.size]
-
-    @property
-    def bytes(self) -> int:
-        return self._columns.nbytes + self._keys.nbytes + self.total.nbytes
+        self.keys = keys
+        self.rows = rows
+        self.total: NDArray[np.int64] = rows.sum(axis=0, dtype=np.int64)
 
     def append(self, key: int, row: Steps16) -> None:
-        if self.size == len(self._keys):
-            self._keys = np.concatenate([self._keys, np.full(GROW_ROWS, -1, np.int64)])
-            room = np.zeros((len(row), GROW_ROWS), np.int16)
-            self._columns = np.concatenate([self._columns, room], axis=1)
-        self._keys[self.size] = key
-        self._columns[:, self.size] = row
+        if self.size == len(self.keys):
+            self.keys = np.concatenate([self.keys, np.full(GROW_ROWS, -1, np.int64)])
+            self.rows = np.concatenate([self.rows, np.zeros((GROW_ROWS, self.rows.shape[1]), np.int16)])
+        self.keys[self.size] = key
+        self.rows[self.size] = row
         self.total += row
         self.size += 1
 
     def replace(self, place: int, row: Steps16) -> None:
         self.total += row
-        self.total -= self._columns[:, place]
-        self._columns[:, place] = row
+        self.total -= self.rows[place]
+        self.rows[place] = row
 
     def remove(self, place: int) -> int | None:
         """Take a row out; the key that took its place, if any."""
-        self.total -= self._columns[:, place]
+        self.total -= self.rows[place]
         self.size -= 1
         if place == self.size:
             return None
-        self._columns[:, place] = self._columns[:, self.size]
-        self._keys[place] = self._keys[self.size]
-        return int(self._keys[place])
+        self.rows[place] = self.rows[self.size]
+        self.keys[place] = self.keys[self.size]
+        return int(self.keys[place])
 
 
 class Lists:
@@ -108,7 +96,8 @@ class Lists:
     @property
     def bytes(self) -> int:
         """Memory of rows, keys, sums and centroids."""
-        return sum(each.bytes for each in self._lists) + self._centroids.nbytes
+        of_lists = sum(each.rows.nbytes + each.keys.nbytes + each.total.nbytes for each in self._lists)
+        return of_lists + self._centroids.nbytes
 
     def change(self, rows: Mapping[int, Steps16 | None]) -> None:
         """Insert, replace or (None) remove rows: each goes to the list of the nearest centroid; full lists split."""
@@ -120,7 +109,7 @@ class Lists:
             return
         new = np.stack([row for row in rows.values() if row is not None])
         if not self._lists:
-            self._lists.append(_List(np.array(keys, np.int64), new.T.copy()))
+            self._lists.append(_List(np.array(keys, np.int64), new))
             self._home.update({key: (0, place) for place, key in enumerate(keys)})
             self._centroids = direction(self._lists[0].total)[None]
             self._split_full({0})
@@ -139,7 +128,8 @@ class Lists:
             return
         self._walk = (self._walk + 1) % len(self._lists)
         one = self._lists[self._walk]
-        self.change(dict(zip(one.keys.tolist(), one.columns.T.copy(), strict=True)))
+        rows = one.rows[: one.size].copy()
+        self.change(dict(zip(one.keys[: one.size].tolist(), rows, strict=True)))
 
     def order(self, probes: Steps32, first: int) -> NDArray[np.intp]:
         """The `first` lists for each probe, nearest centroid first, ties to the older list: (b, first)."""
@@ -159,14 +149,20 @@ class Lists:
         """Products of probes with the rows of lists: for each (list, probes that visit it) the same, the rows' keys and
         the products (probes, rows).
         """
-        room = np.empty(self.dim * self._full, np.float32)
+        room = np.empty((self._full, self.dim), np.float32)
         for number, visitors in visits:
             one = self._lists[number]
             if not one.size:
                 continue
-            rows = room[: self.dim * one.size].reshape(self.dim, one.size)
-            np.copyto(rows, one.columns)
-            yield number, visitors, one.keys, probes[visitors] @ rows
+            rows = room[: one.size]
+            np.copyto(rows, one.rows[: one.size])
+            if len(visitors) <= FEW:
+                products = np.empty((len(visitors), one.size), np.float32)
+                for place, visitor in enumerate(visitors.tolist()):
+                    np.dot(rows, probes[visitor], out=products[place])
+            else:
+                products = probes[visitors] @ rows.T
+            yield number, visitors, one.keys[: one.size], products
 
     def _put(self, key: int, row: Steps16, target: int) -> None:
         home = self._home.get(key)
@@ -192,11 +188,11 @@ class Lists:
         while full:
             number = full.pop()
             one = self._lists[number]
-            keys, columns = one.keys, one.columns
-            side = _two_means(columns.T.astype(np.float32, order="C"))
+            keys, rows = one.keys[: one.size], one.rows[: one.size]
+            side = _two_means(rows.astype(np.float32))
             other = len(self._lists)
             for place, part in ((number, ~side), (other, side)):
-                half = _List(keys[part], columns[:, part])
+                half = _List(keys[part], rows[part])
                 if place == other:
                     self._lists.append(half)
                     made.append(direction(half.total))
