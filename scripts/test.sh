@@ -8,8 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly PYTEST=.venv/bin/pytest
 readonly NOTHING_CHOSEN=5  # pytest's exit code where no test was selected
-readonly SHOWN=(tests/contract tests/stream tests/integration tests/faults)
-readonly BESIDE=(tests/unit)
+readonly LIGHT=(tests/integration/results tests/integration/test_shots_{command,on_evaluation_data,on_made_material}.py)
+readonly SHOWN=(tests/contract tests/stream tests/integration tests/faults "${LIGHT[@]/#/--ignore=}")
+readonly BESIDE=(tests/unit "${LIGHT[@]}")
 
 for argument in "$@"; do
     case $argument in
@@ -24,7 +25,7 @@ beside=$!
 trap 'kill "$beside" 2>/dev/null; wait "$beside"; exit 130' INT TERM
 "$PYTEST" "${SHOWN[@]}" "$@"
 shown_code=$?
-echo "== ${BESIDE[*]}, run beside them"
+echo "== ${BESIDE[*]}, run beside these"
 wait "$beside"
 beside_code=$?
 cat "$report"
