@@ -22,7 +22,7 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 "$PYTEST" "${BESIDE[@]}" "$@" > "$report" 2>&1 &
 beside=$!
-trap 'kill "$beside" 2>/dev/null; wait "$beside"; exit 130' INT TERM
+trap 'kill "$beside" 2>/dev/null; wait "$beside"; cat "$report"; exit 130' INT TERM
 "$PYTEST" "${SHOWN[@]}" "$@"
 shown_code=$?
 echo "== ${BESIDE[*]}, run beside these"

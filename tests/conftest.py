@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def _no_unexpected_errors(request: pytest.FixtureRequest, caplog: pytest.LogCapt
         return
     errors = [r for when in ("setup", "call") for r in caplog.get_records(when) if r.levelno >= logging.ERROR]
     assert not errors, "logged errors: " + "; ".join(r.getMessage() for r in errors)
+
+
+def pytest_configure() -> None:
+    """A shell starts what runs in the background with SIGINT ignored, which the programs that tests start would inherit
+    and never hear a Ctrl-C.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,13 +2,12 @@
 
 import json
 import signal
-import time
 
 import psutil
 import pytest
 
 from tests.making_media import scene, still, write_film
-from tests.run_rig import rushes, start
+from tests.run_rig import gone, interrupt_when, rushes, start
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +46,9 @@ def test_what_it_does_not_do_is_said(films):
 def test_ctrl_c_ends_it_and_its_decoder(tmp_path):
     film = write_film(tmp_path / "long.mp4", still(scene(1, 720, 1280), 40))
     process = start("shots", "--json", *[film] * 400)
-    children: list[psutil.Process] = []
-    deadline_s = time.monotonic() + 60
-    while not children and time.monotonic() < deadline_s:
-        children = psutil.Process(process.pid).children()
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
-    gone, alive = psutil.wait_procs(children, timeout=30)
-    assert (len(gone) > 0, alive) == (True, [])
+    command = psutil.Process(process.pid)
+    ended, _, children = interrupt_when(process, lambda: len(command.children()) > 0, signal.SIGINT)
+    assert ended.code == 130
+    assert len(children) > 0
+    psutil.wait_procs(children, timeout=30)
+    assert [child for child in children if not gone(child)] == []
