@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from rushes.processors.clustering import bodies
+from rushes.processors.clustering.cells import MOST_WITNESSES
 from rushes.processors.clustering.explaining import explain
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.library import Library
@@ -113,6 +115,27 @@ def test_nothing_is_concluded_on_another_day_or_in_another_scene_or_of_media_wit
         faces += made.take((THIRD_PROFILE, 4), scene=axis(10), quality=0.3)
     made.lib.consolidate()
     assert all(made.lib.record(face).basis != "body" for face in faces)
+
+
+def test_of_a_day_in_one_place_a_bounded_number_of_faces_speaks_and_is_looked_at(monkeypatch):
+    made, anna, _ = shoot()
+    for _ in range(MOST_WITNESSES + 4):
+        anna += made.take((axis(0), 4))
+    turned = [face for _ in range(12) for face in made.take((LEANING, 4), quality=0.3)]
+    made.lib.consolidate()
+    assert {made.where(face) for face in turned} == {made.where(anna[0])}
+    assert {made.lib.record(face).company.faces for face in turned} == {MOST_WITNESSES}
+
+    looked_at = []
+    decide = bodies._Look._decide
+    monkeypatch.setattr(bodies._Look, "_decide", lambda self, *told: looked_at.append(told) or decide(self, *told))
+    later = 8
+    for _ in range(later):
+        anna += made.take((axis(0), 4))
+    assert len(looked_at) <= later < len(turned)
+    made.lib.consolidate("again")
+    assert len(looked_at) >= len(turned)
+    assert {made.where(face) for face in turned} == {made.where(anna[0])}
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from rushes.processors.clustering.calibrated_rules import CalibratedRules
-from rushes.processors.clustering.cells import Cell
+from rushes.processors.clustering.cells import MOST_WITNESSES, Cell
 from rushes.processors.clustering.items import Changes, Item
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.told import Told, verdicts_told
@@ -46,7 +46,7 @@ def look_at_faces(library: Library, changes: Changes, operations: int | None) ->
     if look is None:
         return
     partition = look.faces.clusterer.partition
-    cost = len(partition.clusters) * partition.dim + UNIT_COST
+    cost = (len(partition.clusters) + MOST_WITNESSES) * partition.dim + UNIT_COST
     if operations is not None:
         look.at(changes, library.cells.take(max(1, operations // cost)))
         return
@@ -169,7 +169,8 @@ class _Look:
             body = None if item.body_item_id is None else self.library.items.get(item.body_item_id)
             if cell is None or body is None:
                 continue
-            witnesses = self._witnesses(cell, unit)
+            witnesses = self.library.cells.witnesses(self.library, cell, self.decided)
+            witnesses.pop(unit[0], None)
             here = Counter(cluster for cluster, _ in witnesses.values())
             sure = self._certainty(cell, body)
             scores = {other: score for other, score in near.items() if other not in forbidden and other != at}
@@ -192,15 +193,6 @@ class _Look:
                     probability=round(said.probability, 6),
                 ),
             )
-
-    def _witnesses(self, cell: Cell, unit: tuple[int, ...]) -> dict[int, tuple[int, ItemId]]:
-        """Units decided without bodies that the cell shows: their characters and a face of each, the oldest first."""
-        found: dict[int, tuple[int, ItemId]] = {}
-        for item_id in self.library.cells.faces(self.library, cell):
-            decided = self.decided(self.library.items[item_id])
-            if decided is not None and decided[0] != unit[0]:
-                found.setdefault(decided[0], (decided[1], item_id))
-        return found
 
     def _certainty(self, cell: Cell, body: Item) -> float:
         clusterer = self.bodies.clusterer

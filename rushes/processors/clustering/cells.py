@@ -1,9 +1,9 @@
 """What each body cluster shows in each scene on each day: the faces there, and whether they are one character."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rushes.processors.identity.company import Agreement, agreement
 from rushes.schemas.ids import ClusterId, FrameId, ItemId, MediaId
@@ -14,6 +14,12 @@ if TYPE_CHECKING:  # the library holds its cells
 
 Decided = Callable[["Item"], tuple[int, int] | None]
 """Of a face its unit and character, where these were decided without bodies."""
+
+Witnesses = dict[int, tuple[int, ItemId]]
+"""Units decided without bodies: the character of each and one of its faces, the oldest first."""
+
+MOST_WITNESSES: Final = 64
+"""Units that speak for a cell, the oldest first: more say nothing new, and a day in one place has no end of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,9 @@ class Cells:
         self._noted: dict[ItemId, None] = {}
         self._cell_of: dict[ItemId, Cell] = {}
         self._faces: dict[Cell, set[ItemId]] = {}
-        self._agreements: dict[Cell, Agreement] = {}
+        self._witnesses: dict[Cell, Witnesses] = {}
+        self._partly: dict[Cell, None] = {}
+        self._requested = False
         self._around: dict[tuple[ClusterId, str], set[ClusterId]] = {}
 
     def belongs(self, face: "Item", body: "Item") -> None:
@@ -67,6 +75,16 @@ class Cells:
         found = [item_id for item_id in self._faces.get(cell, ()) if item_id in library.items]
         return sorted(found, key=lambda item_id: library.items[item_id].age)
 
+    def witnesses(self, library: "Library", cell: Cell, decided: Decided) -> Witnesses:
+        """Those units that spoke for the cell when it was brought up to date, and still do."""
+        found: Witnesses = {}
+        for unit, (_, item_id) in self._witnesses.get(cell, {}).items():
+            item = library.items.get(item_id)
+            now = None if item is None else decided(item)
+            if now is not None and now[0] == unit:
+                found[unit] = (now[1], item_id)
+        return found
+
     def around(self, library: "Library", cell: Cell) -> list[ClusterId]:
         """The other body clusters of the cell's scene and day, the oldest first."""
         found = self._around.get((cell.scene, cell.day), set()) - {cell.body}
@@ -83,23 +101,41 @@ class Cells:
             del self._noted[item_id]
         return taken
 
+    def request(self) -> None:
+        """Let the next renewal be thorough."""
+        self._requested = True
+
     def renew(self, library: "Library", decided: Decided) -> None:
-        """Bring the cells of stale faces up to date, and note all faces of these cells that are to be looked at."""
-        changed: dict[Cell, None] = {}
+        """Bring the cells of stale faces up to date, and note what is to be looked at: undecided faces that are stale
+        themselves, and all of a cell where others speak for it now. On request all of every cell in which anything
+        changed since the request before, for a body's rivals may be others, too.
+        """
+        changed: dict[Cell, list[ItemId]] = {}
         stale, self._stale = self._stale, {}
         for item_id in stale:
             cell = _cell(library, item_id)
             before = self._cell_of.get(item_id)
             if before != cell:
                 self._move(item_id, before, cell)
-            changed.update({each: None for each in (before, cell) if each is not None})
+            for each in {before: None, cell: None}:
+                if each is not None:
+                    changed.setdefault(each, [])
+            if cell is not None:
+                changed[cell].append(item_id)
             if item_id not in library.items:
                 self._noted.pop(item_id, None)
-        for cell in changed:
-            self._count(library, cell, decided)
-            self._noted.update(
-                {item_id: None for item_id in self.faces(library, cell) if decided(library.items[item_id]) is None}
-            )
+        for cell, own in changed.items():
+            self._partly[cell] = None
+            others_speak = self._others_speak(library, cell, decided)
+            self._note(library, self.faces(library, cell) if others_speak else own, decided)
+        if self._requested:
+            for cell in self._partly:
+                self._note(library, self.faces(library, cell), decided)
+            self._partly.clear()
+            self._requested = False
+
+    def _note(self, library: "Library", faces: Iterable[ItemId], decided: Decided) -> None:
+        self._noted.update({item_id: None for item_id in faces if decided(library.items[item_id]) is None})
 
     def _move(self, item_id: ItemId, before: Cell | None, cell: Cell | None) -> None:
         if before is not None:
@@ -116,12 +152,28 @@ class Cells:
             self._faces.setdefault(cell, set()).add(item_id)
             self._around.setdefault((cell.scene, cell.day), set()).add(cell.body)
 
-    def _count(self, library: "Library", cell: Cell, decided: Decided) -> None:
-        units = {one for item_id in self.faces(library, cell) if (one := decided(library.items[item_id])) is not None}
-        now = agreement(list(Counter(character for _, character in units).values()))
-        self.agreement += now - self._agreements.pop(cell, Agreement())
-        if now != Agreement():
-            self._agreements[cell] = now
+    def _others_speak(self, library: "Library", cell: Cell, decided: Decided) -> bool:
+        """Find the cell's witnesses; whether they are others, or of other characters, than the last time."""
+        now: Witnesses = {}
+        for item_id in self.faces(library, cell):
+            one = decided(library.items[item_id])
+            if one is not None:
+                now.setdefault(one[0], (one[1], item_id))
+                if len(now) == MOST_WITNESSES:
+                    break
+        before = self._witnesses.pop(cell, {})
+        if now:
+            self._witnesses[cell] = now
+        self.agreement += _agreement(now) - _agreement(before)
+        return _characters(now) != _characters(before)
+
+
+def _characters(witnesses: Witnesses) -> dict[int, int]:
+    return {unit: character for unit, (character, _) in witnesses.items()}
+
+
+def _agreement(witnesses: Witnesses) -> Agreement:
+    return agreement(list(Counter(character for character, _ in witnesses.values()).values()))
 
 
 def _cell(library: "Library", item_id: ItemId) -> Cell | None:
