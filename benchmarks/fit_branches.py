@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from rushes.processors.evaluation.embedders import LabelledSet
+from rushes.processors.identity.branches import CLIP
 
 Values = NDArray[np.float64]
 
 HIDDEN: Final = 12
 RIDGE: Final = 3e-2
-CLIP: Final = 4.0
 ROUNDS: Final = 200
 LEAST: Final = 0.006
 """Of a library's weight, what all of its merges count that gain and lose nothing."""
@@ -44,21 +44,6 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-CLIP: Final = 4.0
-"""Standard deviations beyond which a figure says no more."""
-
-'''
-
-TAIL: Final = '''
-
-def log_odds(figures: Values) -> Values:
-    """That a branch is one identity, (m,). figures: (m, len(branches.FIGURES)). Sums of products and no matrix product,
-    whose last bits differ between numbers of threads.
-    """
-    scaled = np.clip((figures - MEANS) / DEVIATIONS, -CLIP, CLIP)
-    hidden = np.tanh((scaled[:, :, None] * INTO).sum(1) + SHIFTS)
-    odds: Values = (hidden * OUT_OF).sum(1) + (scaled * DIRECT).sum(1) + BASE
-    return odds
 '''
 
 
@@ -110,7 +95,7 @@ def written(values: dict[str, Values]) -> str:
             said += f"{name}: Final[Values] = np.array(\n    [\n{rows}    ]\n)\n"
         else:
             said += f"{name}: Final[Values] = np.array([{_listed(value)}])\n"
-    return HEAD + said + TAIL
+    return HEAD + said
 
 
 def _listed(values: Values) -> str:

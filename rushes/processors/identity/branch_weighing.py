@@ -7,9 +7,6 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-CLIP: Final = 4.0
-"""Standard deviations beyond which a figure says no more."""
-
 MEANS: Final[Values] = np.array(
     [
         0.1558,
@@ -117,13 +114,3 @@ DIRECT: Final[Values] = np.array(
     ]
 )
 BASE: Final[Values] = np.array([0.1062])
-
-
-def log_odds(figures: Values) -> Values:
-    """That a branch is one identity, (m,). figures: (m, len(branches.FIGURES)). Sums of products and no matrix product,
-    whose last bits differ between numbers of threads.
-    """
-    scaled = np.clip((figures - MEANS) / DEVIATIONS, -CLIP, CLIP)
-    hidden = np.tanh((scaled[:, :, None] * INTO).sum(1) + SHIFTS)
-    odds: Values = (hidden * OUT_OF).sum(1) + (scaled * DIRECT).sum(1) + BASE
-    return odds

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rushes.processors.identity.branch_weighing import log_odds
+from rushes.processors.identity import branch_weighing as weighing
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.linkage import Matrix, Merge, cut
 from rushes.processors.identity.neighbourhoods import Rows
@@ -34,6 +34,9 @@ ABOVE_SAYS: Final = 1.0
 takes more than joining what it would part, for what lies at the edge of a large group is easily taken for its own. Of
 0, .5, 1 and 2 the best on 270 libraries that no weight was learnt on.
 """
+
+CLIP: Final = 4.0
+"""Standard deviations beyond which a figure says no more; in the weighing's fit, too."""
 
 NONE: Final = -1
 
@@ -198,6 +201,16 @@ def _drop(inside: Values | float, height: Values | float) -> Values:
     """How much lower than what is inside, of the way from the height to 1; at most all of it, either way."""
     drop: Values = np.clip((inside - height) / (1.0 - height + 1e-6), -1.0, 1.0)
     return drop
+
+
+def log_odds(figures: Values) -> Values:
+    """That a branch is one identity, (m,). figures: (m, len(FIGURES)). Sums of products and no matrix product, whose
+    last bits differ between numbers of threads.
+    """
+    scaled = np.clip((figures - weighing.MEANS) / weighing.DEVIATIONS, -CLIP, CLIP)
+    hidden = np.tanh((scaled[:, :, None] * weighing.INTO).sum(1) + weighing.SHIFTS)
+    odds: Values = (hidden * weighing.OUT_OF).sum(1) + (scaled * weighing.DIRECT).sum(1) + weighing.BASE
+    return odds
 
 
 def likeliest(
