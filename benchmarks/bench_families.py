@@ -91,6 +91,21 @@ def siglip(folder: Path) -> Path:
     return folder
 
 
+def siglip_so400m(folder: Path) -> Path:
+    """Its image tower; the text tower, which reads no picture, has one layer."""
+    vision = {
+        "hidden_size": 1152,
+        "intermediate_size": 4304,
+        "num_attention_heads": 16,
+        "num_hidden_layers": 27,
+        "patch_size": 14,
+        "image_size": 384,
+    }
+    text = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16, "num_hidden_layers": 1}
+    SiglipModel(SiglipConfig(vision_config=vision, text_config=text)).save_pretrained(folder)
+    return folder
+
+
 def internvit(folder: Path) -> Path:
     InternVLVisionModel(InternVLVisionConfig()).save_pretrained(folder)
     return folder
@@ -118,6 +133,7 @@ ROWS: dict[str, tuple[str, Callable[[Path], Path], bool]] = {
     "dinov3 ViT-B/16 at 224": ("dinov3", partial(dinov3, shape=BASE), True),
     "dinov3 ViT-L/16 at 224": ("dinov3", partial(dinov3, shape=LARGE), True),
     "clip ViT-L/14 at 224": ("clip", clip_large, True),
+    "siglip2 So400m/14 at 384": ("siglip2", siglip_so400m, True),
     "internvit 300M at 448": ("internvit", internvit, True),
     "vjepa2 ViT-L at 256, stills": ("vjepa2", vjepa2, True),
 }
