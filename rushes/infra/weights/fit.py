@@ -22,7 +22,7 @@ LIVE_VALUES: Final = 24
 (measured: docs/models.md)."""
 
 RUNTIME_BYTES: Final = {"torch": 850 << 20, "onnx": 150 << 20}
-"""Of the libraries themselves, once per process: the most of the processors that it was measured on (docs/models.md)."""
+"""Of the libraries themselves, once per process, where they take most (measured: docs/models.md)."""
 
 _ONE_BY_ONE: Final = frozenset({"sface", "yunet"})
 """OpenCV's classes take a picture at a time."""

@@ -51,6 +51,7 @@ def look_at_faces(library: Library, changes: Changes, operations: int | None) ->
         look.at(changes, library.cells.take(max(1, operations // cost)))
         return
     for _ in range(ROUNDS):
+        library.cells.request()
         bring_up_to_date(library)
         noted = library.cells.take(None)
         if not noted:

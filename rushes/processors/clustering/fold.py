@@ -101,9 +101,8 @@ def _consolidate(library: Library, changes: Changes, operations: int | None) -> 
     owner, and is done meanwhile behind what arrives.
     """
     spaces = [library.spaces[kind] for kind in KINDS if kind in library.spaces]
-    if operations is None or not library.settling:
-        library.cells.request()
     if operations is not None and not library.settling:
+        library.cells.request()
         for space in spaces:
             space.rules.request()
     for space in spaces:
