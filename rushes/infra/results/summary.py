@@ -31,7 +31,7 @@ PLAIN_SCENES = Notice(
     title="Scenes were compared without a trained model.",
     text=(
         "Shots are grouped by colours, textures and layout: one place seen from two sides counts as two. For trained"
-        " vectors fetch the preset `fast`, and run into a new output folder:"
+        " vectors fetch the preset fast, and run into a new output folder:"
     ),
     command="rushes models fetch fast && rushes run FOLDER --preset fast --out NEW_FOLDER",
 )
