@@ -7,7 +7,7 @@ from rushes.processors.embedding.image_tower import ImageTower, image_backend
 from rushes.processors.embedding.options import BackendOptions
 from rushes.processors.embedding.pixels import CLIP_MEAN, CLIP_STD, PixelRecipe
 from rushes.processors.embedding.text_towers import ImageTextEmbedder, TextTower, read_tokenizer
-from rushes.processors.embedding.transformers_models import config_of, loaded_model, recipe_of, version_of
+from rushes.processors.embedding.transformers_models import config_of, loaded_model, recipe_of, trained_size, version_of
 from rushes.processors.embedding.weights import Weights, check_model_type, read_folder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def open_clip(folder: Path, options: BackendOptions) -> ImageTextEmbedder:
     """From a folder of transformers. Raises ConfigurationError."""
     weights = read_folder("clip", folder)
     both = check_model_type("clip", weights, MODEL_TYPES) == "clip"
-    recipe = recipe_of(weights, DEFAULT, options)
+    recipe = recipe_of(weights, DEFAULT.at(trained_size(weights)), options)
 
     def load() -> ImageTower:
         from transformers import CLIPVisionModelWithProjection  # noqa: PLC0415 - seconds to import

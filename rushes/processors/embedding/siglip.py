@@ -23,6 +23,7 @@ from rushes.processors.embedding.transformers_models import (
     config_of,
     loaded_model,
     recipe_of,
+    trained_size,
     version_of,
 )
 from rushes.processors.embedding.weights import Weights, check_model_type, read_folder
@@ -62,7 +63,7 @@ def open_siglip(folder: Path, options: BackendOptions) -> ImageTextEmbedder:
 
 
 def _fixed_backend(weights: Weights, options: BackendOptions) -> Backend:
-    recipe = recipe_of(weights, DEFAULT, options)
+    recipe = recipe_of(weights, DEFAULT.at(trained_size(weights)), options)
 
     def load() -> ImageTower:
         from transformers import SiglipVisionModel  # noqa: PLC0415 - seconds to import

@@ -57,6 +57,13 @@ def recipe_of(
     return default.at(options.image_size)
 
 
+def trained_size(weights: Weights) -> int | None:
+    """Side of the pictures that a model of fixed resolution was trained on; None where its config does not say."""
+    vision = weights.config.get("vision_config")
+    size = (vision if isinstance(vision, dict) else weights.config).get("image_size")
+    return size if isinstance(size, int) else None
+
+
 def version_of(weights: Weights, recipe: PixelRecipe, *more: str | int) -> str:
     """Short name of all that is not the weights and makes other vectors of them."""
     origin = repr([VERSION, recipe.version, weights.config_text, *more])

@@ -1,5 +1,6 @@
 """Every family through its own loader, against the library's own forward pass and preprocessing."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from rushes.processors.embedding.image_tower import normalised
 from rushes.processors.embedding.internvit import tiles_of
 from rushes.processors.embedding.options import BackendOptions
 from rushes.processors.embedding.pixels import PixelRecipe
+from rushes.processors.embedding.transformers_models import PREPROCESSING
 from tests.tiny_checkpoints import MAKERS, pictures
 
 PICTURES = pictures()
@@ -56,6 +58,18 @@ def test_naflex_vectors_are_those_of_the_librarys_processor_and_forward_pass(che
     inputs = made.processor(images=PICTURES, return_tensors="pt")
     with torch.inference_mode():
         assert (rows * unit(made.reference(dict(inputs)).numpy())).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize("family", ["clip", "siglip"])
+def test_without_its_preprocessing_file_a_model_sees_the_size_that_it_was_trained_on(checkpoint, tmp_path, family):
+    made = checkpoint(family)
+    bare = shutil.copytree(made.folder, tmp_path / family, ignore=shutil.ignore_patterns(*PREPROCESSING))
+    sizes = {
+        recipe_of(open_model(setting, options=OPTIONS)).size
+        for setting in (made.setting, made.setting.replace(str(made.folder), str(bare)))
+    }
+    assert len(sizes) == 1
+    assert sizes != {(224, 224)}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
