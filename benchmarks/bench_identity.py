@@ -1,7 +1,7 @@
 """How good the clustering is: on the labelled sets, and over the robustness suite.
 
 Without options: the table of the labelled sets (RUSHES_TEST_DATA), every reference beside the product, worst and mean
-of the arrival orders; what a profile is worth at arrival is measured by bench_profiles.py. With
+of the arrival orders; what a profile is worth at arrival tells `rushes evaluate --profile`. With
 --suite: some 380 variations of the sets and of synthetic material, by family and half; choose on `--half dev`, report
 both. A run that was stopped goes on where it was (--out keeps one JSON line for each variation). --policy takes
 `calibrated`, `calibrated-warm` (with a prior from another library of the model; of the suite only), `fixed`, a
