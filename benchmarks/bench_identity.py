@@ -1,11 +1,11 @@
 """How good the clustering is: on the labelled sets, and over the robustness suite.
 
 Without options: the table of the labelled sets (RUSHES_TEST_DATA), every reference beside the product, worst and mean
-of the arrival orders; what a profile is worth at arrival tells `rushes evaluate --profile`. With
---suite: some 380 variations of the sets and of synthetic material, by family and half; choose on `--half dev`, report
-both. A run that was stopped goes on where it was (--out keeps one JSON line for each variation). --policy takes
-`calibrated`, `calibrated-warm` (with a prior from another library of the model; of the suite only), `fixed`, a
-reference (`best-cut`, `neighbours`, `greedy-oracle`), or `module:function` of an engine of your own
+of the arrival orders; what a profile is worth at arrival tells `rushes evaluate --profile`. With --suite: 444
+variations of the sets and of synthetic material, by family and half; choose on `--half dev`, report both. --items
+makes libraries of that size of it. A run that was stopped goes on where it was (--out keeps one JSON line for each
+variation). --policy takes `calibrated`, `calibrated-warm` (with a prior from another library of the model; of the suite
+only), `fixed`, a reference (`best-cut`, `neighbours`, `greedy-oracle`), or `module:function` of an engine of your own
 (`rushes.processors.evaluation.running.Engine`). --plot draws into docs/images.
 """
 
@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", action="store_true", help="the robustness suite instead of the labelled sets")
     parser.add_argument("--half", choices=("dev", "held", "both"), default="dev", help="of the suite (default: dev)")
+    parser.add_argument("--items", type=int, help="the suite's families of vectors only, each of about so many items")
     parser.add_argument("--orders", type=int, default=20, help="arrival orders (default: 20)")
     parser.add_argument("--policy", default="calibrated")
     parser.add_argument("--family", action="append", help="only this family; may be repeated")
@@ -46,12 +47,12 @@ def main() -> None:
         return
     names = [
         name
-        for name, variation in variations().items()
+        for name, variation in variations(asked.items).items()
         if asked.half in {"both", variation.half.value}
         and (asked.family is None or variation.family in asked.family)
         and (asked.name is None or asked.name in name)
     ]
-    found = rows(names, asked.policy, asked.orders, asked.jobs, asked.out)
+    found = rows(names, asked.policy, asked.orders, jobs=asked.jobs, out=asked.out, items=asked.items)
     if asked.json:
         for row in found:
             print(json.dumps(asdict(row)))

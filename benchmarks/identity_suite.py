@@ -21,7 +21,7 @@ from rushes.processors.evaluation.layouts import labelled
 from rushes.processors.evaluation.references import best_cut, singletons_f1
 from rushes.processors.evaluation.rules import RULES
 from rushes.processors.evaluation.running import Engine, figures
-from rushes.processors.evaluation.variations import Variation, suite
+from rushes.processors.evaluation.variations import Variation, large_suite, suite
 from rushes.processors.identity.calibration import Calibration
 
 SETS: Final = ("faces_dev", "persons_dev", "scenes_montage")
@@ -85,8 +85,10 @@ def engine(policy: str) -> Engine:
 
 
 @cache
-def variations() -> dict[str, Variation]:
-    return {variation.name: variation for variation in suite(labelled_sets())}
+def variations(items: int | None = None) -> dict[str, Variation]:
+    """By name: the suite's, or those of about so many items."""
+    found = suite(labelled_sets()) if items is None else large_suite(labelled_sets(), items)
+    return {variation.name: variation for variation in found}
 
 
 @cache
@@ -103,8 +105,8 @@ def taught(embedder: str) -> Calibration:
     return learnt(labelled(groups, rng))
 
 
-def measure(name: str, policy: str, orders: int) -> Row:
-    variation = variations()[name]
+def measure(name: str, policy: str, orders: int, items: int | None = None) -> Row:
+    variation = variations(items)[name]
     material = variation.material()
     used = calibrated(taught(variation.embedder.name)) if policy == WARM else engine(policy)
     got = figures(material, used, orders, perf_counter)
@@ -127,9 +129,13 @@ def measure(name: str, policy: str, orders: int) -> Row:
     )
 
 
-def rows(names: Sequence[str], policy: str, orders: int, jobs: int, out: Path | None) -> list[Row]:
-    """Measured rows, those of an earlier run of the same command taken from `out`."""
-    asked = {"policy": policy, "orders": orders}
+def rows(
+    names: Sequence[str], policy: str, orders: int, *, jobs: int, out: Path | None, items: int | None
+) -> list[Row]:
+    """Measured rows, those of an earlier run of the same command taken from `out`. items: see `variations`."""
+    asked: dict[str, str | int] = {"policy": policy, "orders": orders}
+    if items is not None:
+        asked["items"] = items
     done: dict[str, Row] = {}
     if out is not None and out.exists():
         lines = [json.loads(line) for line in out.read_text().splitlines()]
@@ -139,7 +145,7 @@ def rows(names: Sequence[str], policy: str, orders: int, jobs: int, out: Path | 
     elif out is not None:
         out.write_text(json.dumps(asked) + "\n")
     missing = [name for name in names if name not in done]
-    for number, row in enumerate(_measured(missing, policy, orders, jobs), 1):
+    for number, row in enumerate(_measured(missing, policy, orders, jobs, items), 1):
         done[row.name] = row
         if out is not None:
             with out.open("a") as file:
@@ -149,9 +155,10 @@ def rows(names: Sequence[str], policy: str, orders: int, jobs: int, out: Path | 
     return [done[name] for name in names]
 
 
-def _measured(names: Sequence[str], policy: str, orders: int, jobs: int) -> Iterator[Row]:
+def _measured(names: Sequence[str], policy: str, orders: int, jobs: int, items: int | None) -> Iterator[Row]:
     if jobs == 1:
-        yield from (measure(name, policy, orders) for name in names)
+        yield from (measure(name, policy, orders, items) for name in names)
         return
+    count = len(names)
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(measure, names, [policy] * len(names), [orders] * len(names))
+        yield from pool.map(measure, names, [policy] * count, [orders] * count, [items] * count)

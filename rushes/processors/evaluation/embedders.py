@@ -155,6 +155,21 @@ class Mixed:
         return drawn
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """An embedder whose libraries have so many times the identities, of the same sizes."""
+
+    inner: Embedder
+    times: int
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def draw(self, rng: np.random.Generator, sizes: list[int]) -> list[Floats]:
+        return self.inner.draw(rng, sizes * self.times)
+
+
 def _directions(rng: np.random.Generator, count: int, dim: int) -> Floats:
     return unit_rows(rng.standard_normal((count, dim))).astype(np.float64)
 

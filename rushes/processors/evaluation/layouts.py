@@ -13,6 +13,7 @@ Layout = Callable[[Embedder, np.random.Generator], Material]
 
 POOR_SHARE: Final = 0.4
 NON_FACES: Final = 0.05
+MOST_OF_A_CROWD: Final = 400
 POOR_QUALITY: Final = (0.05, 0.3)
 GOOD_QUALITY: Final = (0.6, 1.0)
 
@@ -60,13 +61,20 @@ def skewed(embedder: Embedder, rng: np.random.Generator) -> Material:
     return labelled(embedder.draw(rng, [max(1, largest // rank) for rank in range(1, identities + 1)]), rng)
 
 
+def crowd(embedder: Embedder, rng: np.random.Generator) -> Material:
+    """Twenty to sixty identities of sizes by a Pareto distribution: most of one to three items, a few of hundreds."""
+    sizes = np.minimum(1 + 2 * rng.pareto(1.0, int(rng.integers(20, 60))), MOST_OF_A_CROWD).astype(np.int64)
+    return labelled(embedder.draw(rng, sizes.tolist()), rng)
+
+
 def look_alikes(embedder: Embedder, rng: np.random.Generator) -> Material:
     """Two to four super-groups (families, uniforms, houses) of four to seven identities that share a component."""
     sizes = [_sizes(rng, (4, 7), (4, 10)) for _ in range(int(rng.integers(2, 5)))]
     groups = embedder.draw(rng, [size for family in sizes for size in family])
     strength = rng.uniform(0.5, 0.9)
-    shared = unit_rows(rng.standard_normal((len(sizes), groups[0].shape[1]))).astype(np.float64)
-    of = np.repeat(np.arange(len(sizes)), [len(family) for family in sizes])
+    members = [len(family) for family in sizes] * (len(groups) // sum(len(family) for family in sizes))
+    shared = unit_rows(rng.standard_normal((len(members), groups[0].shape[1]))).astype(np.float64)
+    of = np.repeat(np.arange(len(members)), members)
     together = [unit_rows(group + strength * shared[k]).astype(np.float64) for group, k in zip(groups, of, strict=True)]
     return labelled(together, rng)
 

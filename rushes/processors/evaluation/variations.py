@@ -8,14 +8,14 @@ say in it.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
 from rushes.processors.evaluation import footage, layouts, takes
-from rushes.processors.evaluation.embedders import Distorted, Embedder, LabelledSet, Mixed, Synthetic
+from rushes.processors.evaluation.embedders import Distorted, Embedder, LabelledSet, Mixed, Repeated, Synthetic
 from rushes.processors.evaluation.layouts import Layout
 from rushes.processors.evaluation.material import Material
 
@@ -60,6 +60,9 @@ DISTORTIONS: Final[dict[str, tuple[dict[str, float], ...]]] = {
 }
 UNDER_DISTORTION: Final = ("cast", "half-singletons", "skewed")
 
+NOT_REPEATED: Final = ("one-identity", "all-different")
+"""Families that are something else with many times the identities."""
+
 
 class Half(StrEnum):
     """What a choice may look at, and what it may not."""
@@ -76,10 +79,13 @@ class Variation:
     embedder: Embedder
     layout: Layout
     seed: int
+    items: int | None = None
+    """About so many, by as many times the identities; None is what the layout has."""
 
     @property
     def name(self) -> str:
-        return f"{self.family}/{self.embedder.name}/{self.seed}"
+        name = f"{self.family}/{self.embedder.name}/{self.seed}"
+        return name if self.items is None else f"{name}/{self.items}"
 
     @property
     def informed(self) -> bool:
@@ -92,7 +98,11 @@ class Variation:
 
     def material(self) -> Material:
         """The same for ever, whatever else was drawn before."""
-        return self.layout(self.embedder, np.random.default_rng(list(self._digest()[1:])))
+        seed = list(self._digest()[1:])
+        once = self.layout(self.embedder, np.random.default_rng(seed))
+        if self.items is None:
+            return once
+        return self.layout(Repeated(self.embedder, -(-self.items // len(once))), np.random.default_rng(seed))
 
     def _digest(self) -> bytes:
         return hashlib.sha256(self.name.encode()).digest()
@@ -115,6 +125,17 @@ def suite(sets: Sequence[LabelledSet]) -> list[Variation]:
         layout = PLAIN[UNDER_DISTORTION[seed % len(UNDER_DISTORTION)]]
         found.append(Variation("mixture", Mixed(first, second), layout, seed))
     return found
+
+
+def large_suite(sets: Sequence[LabelledSet], items: int) -> list[Variation]:
+    """The suite's families of vectors only, and crowds, of about so many items; a seed of each layout and embedder."""
+    once = [
+        variation
+        for variation in suite(sets)
+        if variation.family not in {*INFORMED, *NOT_REPEATED} and (variation.seed == 0 or variation.family not in PLAIN)
+    ]
+    once += [Variation("crowd", embedder, layouts.crowd, 0) for embedder in (*sets, *SYNTHETIC)]
+    return [replace(variation, items=items) for variation in once]
 
 
 def _pairs(embedders: Sequence[Embedder]) -> list[tuple[Embedder, Embedder]]:

@@ -91,12 +91,14 @@ class Branches:
     parts: NDArray[np.int64]
 
 
-def branches(merges: Sequence[Merge], leaves: Leaves, calibration: Calibration) -> Generator[int, None, Branches]:
-    """What each merge says for itself."""
+def branches(
+    merges: Sequence[Merge], leaves: Leaves, calibration: Calibration, *, part: bool
+) -> Generator[int, None, Branches]:
+    """What each merge says for itself. `part`: the leaves are what is near one of them, and not all there is."""
     typical = calibration.same_mean
     part_of: dict[int, _Part] = {}
 
-    def part(row: int) -> _Part:
+    def taken(row: int) -> _Part:
         return part_of.pop(row, None) or _Part(
             float(leaves.sizes[row]), float(leaves.weights[row]), float(leaves.pairs[row]), float(leaves.scores[row])
         )
@@ -104,7 +106,7 @@ def branches(merges: Sequence[Merge], leaves: Leaves, calibration: Calibration) 
     said = np.empty((len(merges), 8))
     parts = np.empty((len(merges), 2), np.int64)
     for number, merge in enumerate(merges):
-        one, other = part(merge.kept), part(merge.gone)
+        one, other = taken(merge.kept), taken(merge.gone)
         pairs = one.weight * other.weight
         both = _Part(
             one.size + other.size,
@@ -134,7 +136,7 @@ def branches(merges: Sequence[Merge], leaves: Leaves, calibration: Calibration) 
             both.drop = max(both.drop, drop)
         part_of[merge.kept] = both
         yield 2 * STEP_COST
-    return Branches(_figures(said, calibration), parts)
+    return Branches(_figures(said, calibration, part=part), parts)
 
 
 FIGURES: Final = (
@@ -159,13 +161,14 @@ FIGURES: Final = (
     "typical_relative",
     "ahead",
     "next_in_deviations",
+    "of_a_part",
 )
 
 
 ABOVE: Final = FIGURES.index("above")
 
 
-def _figures(said: Values, calibration: Calibration) -> Values:
+def _figures(said: Values, calibration: Calibration, *, part: bool) -> Values:
     """(m, len(FIGURES))."""
     height, inside, least, smaller, larger, below, drop, next_best = said.T
     join, background, typical = calibration.join, calibration.different_mean, calibration.same_mean
@@ -193,6 +196,7 @@ def _figures(said: Values, calibration: Calibration) -> Values:
         "typical_relative": (typical - background) / (1.0 - background + 1e-6) * ones,
         "ahead": _drop(height, next_best),
         "next_in_deviations": (next_best - join) / unsure,
+        "of_a_part": float(part) * ones,
     }
     return np.stack([named[name] for name in FIGURES], axis=1)
 
@@ -245,15 +249,16 @@ def likeliest(
 
 
 def cut_by_branches(
-    merges: Sequence[Merge], leaves: Leaves, calibration: Calibration, *, whole: bool
+    merges: Sequence[Merge], leaves: Leaves, calibration: Calibration, *, whole: bool, part: bool
 ) -> Generator[int, None, NDArray[np.int64]]:
-    """Group of each leaf, (n,): every branch of the dendrogram cut at a height of its own. `whole`: the leaves are all
-    there is. Whether all of it is one identity was weighed on more than any branch shows, and is not decided here.
+    """Group of each leaf, (n,): every branch of the dendrogram cut at a height of its own. `part`: see `branches`.
+    `whole`: no cluster is missing. Whether all of it is one identity was weighed on more than any branch shows, and is
+    not decided here.
     """
     count = len(leaves.weights)
     if whole and len(merges) == count - 1 and all(merge.height >= calibration.join for merge in merges):
         return cut(merges, count, calibration.join)
-    found = yield from branches(merges, leaves, calibration)
+    found = yield from branches(merges, leaves, calibration, part=part)
     odds = log_odds(found.figures)
     odds += ABOVE_SAYS * (found.figures[:, ABOVE] >= 0.0)
     yield STEP_COST + found.figures.size * 40

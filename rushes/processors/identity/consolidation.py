@@ -179,21 +179,21 @@ class Consolidator:
         if not self._fixed:
             yield from self._calibrate(facts, gram)
         threshold = self.calibration.join
-        grouping = yield from self._cut(facts, gram, merges, whole=True)
+        grouping = yield from self._cut(facts, gram, merges, whole=True, part=False)
         yield from carry_out(partition, _collect(facts, grouping), threshold, self._moved)
         yield from self._late([item for item in partition.items() if not partition.entry(item).good])
 
     def _cut(
-        self, facts: Rows, gram: Matrix, merges: Sequence[Merge], *, whole: bool
+        self, facts: Rows, gram: Matrix, merges: Sequence[Merge], *, whole: bool, part: bool
     ) -> Generator[int, None, NDArray[np.int64]]:
         """Group of each row, (n,): each branch by itself, once the library showed where its threshold lies. Not where
         shots told it: a shot within a place looks like a branch of its own, and a branch's figures know no shots.
 
-        gram: (n, n) products of the rows' sums; `whole`: the rows are all there is.
+        gram: (n, n) products of the rows' sums; `whole`, `part`: see `cut_by_branches`.
         """
         if self._fixed or self._by_shots or not self._chosen_here:
             return cut(merges, len(facts.groups), self.calibration.join)
-        return (yield from cut_by_branches(merges, leaves(facts, gram), self.calibration, whole=whole))
+        return (yield from cut_by_branches(merges, leaves(facts, gram), self.calibration, whole=whole, part=part))
 
     def _late(self, items: list[int]) -> Work:
         """Poor items are decided anew, once the good ones are where they belong; they bridge nothing, and are
@@ -311,7 +311,7 @@ class Consolidator:
             inner = min((height for height in heights if height >= threshold), default=inner)
             refused = max([near.low, *(height for height in heights if height < threshold)])
             merges = [merge for merge in merges if merge.height > near.low]
-            grouping = yield from self._cut(found, gram, merges, whole=len(partition.clusters) == 1)
+            grouping = yield from self._cut(found, gram, merges, whole=len(partition.clusters) == 1, part=True)
             yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
         found_in = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}
         homes = sorted(home for home in found_in if home is not None)

@@ -17,7 +17,7 @@ def _no_sets(monkeypatch):
 
 
 def test_the_best_cut_has_no_regret_and_facts_are_worth_something():
-    few, _, told = identity_suite.rows(NAMES, "best-cut", 1, 1, None)
+    few, _, told = identity_suite.rows(NAMES, "best-cut", 1, jobs=1, out=None, items=None)
     assert few.regret == pytest.approx(0.0)
     assert few.informed_f1 is None
     assert told.informed_f1 > told.best_cut_f1
@@ -25,9 +25,9 @@ def test_the_best_cut_has_no_regret_and_facts_are_worth_something():
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):
     out = tmp_path / "rows.jsonl"
-    first = identity_suite.rows(NAMES[:2], "best-cut", 1, 1, out)
+    first = identity_suite.rows(NAMES[:2], "best-cut", 1, jobs=1, out=out, items=None)
     monkeypatch.setattr(identity_suite, "measure", _only_the_last(identity_suite.measure))
-    rows = identity_suite.rows(NAMES, "best-cut", 1, 1, out)
+    rows = identity_suite.rows(NAMES, "best-cut", 1, jobs=1, out=out, items=None)
     assert rows[:2] == first
     assert [json.loads(line)["name"] for line in out.read_text().splitlines()[1:]] == NAMES
 
@@ -42,9 +42,9 @@ def _only_the_last(measure):
 
 def test_rows_of_another_policy_are_not_taken_for_this_one(tmp_path):
     out = tmp_path / "rows.jsonl"
-    identity_suite.rows(NAMES[:1], "best-cut", 1, 1, out)
+    identity_suite.rows(NAMES[:1], "best-cut", 1, jobs=1, out=out, items=None)
     with pytest.raises(SystemExit, match="best-cut"):
-        identity_suite.rows(NAMES[:1], "neighbours", 1, 1, out)
+        identity_suite.rows(NAMES[:1], "neighbours", 1, jobs=1, out=out, items=None)
 
 
 def test_an_unknown_policy_is_refused_with_those_there_are():
@@ -55,5 +55,5 @@ def test_an_unknown_policy_is_refused_with_those_there_are():
 def test_a_warm_start_is_taught_by_another_library_of_the_same_model():
     taught = identity_suite.taught("tight")
     assert taught.items == 128
-    (row,) = identity_suite.rows(NAMES[:1], identity_suite.WARM, 1, 1, None)
+    (row,) = identity_suite.rows(NAMES[:1], identity_suite.WARM, 1, jobs=1, out=None, items=None)
     assert row.final_worst > 0.9

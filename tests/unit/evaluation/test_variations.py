@@ -5,7 +5,7 @@ import pytest
 
 from rushes.processors.evaluation.embedders import LabelledSet, Synthetic, separation
 from rushes.processors.evaluation.material import Material, arrival_orders
-from rushes.processors.evaluation.variations import INFORMED, Half, suite
+from rushes.processors.evaluation.variations import INFORMED, Half, large_suite, suite
 
 
 def made_up_set(name="made-up"):
@@ -42,6 +42,19 @@ def test_facts_are_true_and_vectors_are_unit(variations):
         if material.tracklets is not None:
             for tracklet in np.unique(material.tracklets[material.tracklets >= 0]):
                 assert len(set(material.labels[material.tracklets == tracklet].tolist())) == 1
+
+
+def test_of_a_large_library_the_identities_are_more_and_not_larger(variations):
+    large = large_suite([made_up_set(name) for name in ("one", "two", "three")], 1_200)
+    once = {variation.name: variation for variation in variations}
+    assert {"look-alikes", "mixture", "crowd"} < {variation.family for variation in large}
+    for variation in large[::9]:
+        found = np.bincount(variation.material().labels)
+        assert 1_200 <= found.sum() <= 2_400
+        if variation.family in {"many", "poor", "skewed"}:
+            before = np.bincount(once[variation.name.removesuffix("/1200")].material().labels)
+            assert found.max() == before.max()
+            assert len(found) % len(before) == 0
 
 
 def test_only_the_informed_families_know_more_than_vectors(variations):

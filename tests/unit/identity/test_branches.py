@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushes.processors.evaluation.driving import clustered_by
-from rushes.processors.evaluation.embedders import Mixed, Synthetic
-from rushes.processors.evaluation.layouts import cast
+from rushes.processors.evaluation.embedders import Mixed, Repeated, Synthetic
+from rushes.processors.evaluation.layouts import cast, crowd, extras, half_singletons, look_alikes
 from rushes.processors.evaluation.material import arrival_orders
 from rushes.processors.evaluation.metrics import bcubed
 from rushes.processors.evaluation.references import best_cut
@@ -59,7 +59,7 @@ def below(parts, branch):
 def test_no_cut_is_likelier_than_the_one_taken(seed, sizes):
     _, merges = linked(identities(seed, sizes).vectors)
     count = sum(sizes)
-    parts = finish(branches(merges, single(count), COLD)).parts
+    parts = finish(branches(merges, single(count), COLD, part=False)).parts
     odds = 3.0 * np.random.default_rng(seed).standard_normal(len(merges))
 
     def likelihood(cut):
@@ -80,7 +80,7 @@ def test_no_cut_is_likelier_than_the_one_taken(seed, sizes):
 def test_what_a_branch_scores_inside_is_the_mean_over_pairs_of_its_parts(seed, sizes):
     similarity, merges = linked(identities(seed, sizes).vectors)
     count = len(similarity)
-    figures = finish(branches(merges, single(count), COLD)).figures
+    figures = finish(branches(merges, single(count), COLD, part=False)).figures
     held = {row: [row] for row in range(count)}
     for merge, inside in zip(merges, figures[:, 5].tolist(), strict=True):
         one, other = held.pop(merge.kept), held.pop(merge.gone)
@@ -100,9 +100,29 @@ def test_materials_that_need_two_thresholds_get_better_than_the_best_one():
     for seed in range(3):
         material = cast(Mixed(loose, alike), np.random.default_rng(seed))
         similarity, merges = linked(material.vectors)
-        group = finish(cut_by_branches(merges, single(len(material)), chosen(similarity, merges), whole=True))
+        group = finish(
+            cut_by_branches(merges, single(len(material)), chosen(similarity, merges), whole=True, part=False)
+        )
         gained.append(bcubed(group, material.labels).f1 - best_cut(material.vectors, material.labels).f1)
     assert min(gained) > 0.02
+
+
+@pytest.mark.parametrize(
+    ("layout", "embedder"),
+    [
+        (half_singletons, Synthetic("high", 512, same=0.85, base=0.55, uneven=0.03)),
+        (extras, Synthetic("high", 512, same=0.85, base=0.55, uneven=0.03)),
+        (crowd, Synthetic("face", 512, same=0.55)),
+        (look_alikes, Synthetic("tight", 128, same=0.7, uneven=0.05)),
+    ],
+)
+def test_a_library_of_many_hundreds_is_neither_joined_nor_taken_apart(layout, embedder):
+    rng = np.random.default_rng(11)
+    material = layout(Repeated(embedder, -(-900 // len(layout(embedder, np.random.default_rng(11))))), rng)
+    similarity, merges = linked(material.vectors)
+    count = len(material)
+    group = finish(cut_by_branches(merges, single(count), chosen(similarity, merges), whole=True, part=False))
+    assert bcubed(group, material.labels).f1 > best_cut(material.vectors, material.labels).f1 - 0.02
 
 
 def test_a_library_of_two_materials_is_told_apart_online_by_branches_and_a_fixed_threshold_stays():
@@ -137,7 +157,7 @@ def test_the_cut_is_the_same_whatever_the_order_of_the_rows(seed):
     order = np.random.default_rng(seed).permutation(len(made.vectors))
     similarity, merges = linked(made.vectors)
     calibration = chosen(similarity, merges)
-    group = finish(cut_by_branches(merges, single(len(order)), calibration, whole=True))
+    group = finish(cut_by_branches(merges, single(len(order)), calibration, whole=True, part=False))
     _, again = linked(made.vectors[order])
-    other = finish(cut_by_branches(again, single(len(order)), calibration, whole=True))
+    other = finish(cut_by_branches(again, single(len(order)), calibration, whole=True, part=False))
     assert bcubed(group[order], other).f1 == pytest.approx(1.0)
