@@ -30,8 +30,7 @@ LOOSE: Final[tuple[Layout, ...]] = (layouts.skewed, layouts.poor, layouts.cast)
 
 def related_crowd(embedder: Embedder, rng: np.random.Generator) -> Material:
     """A crowd in families that share a component."""
-    sizes = np.minimum(1 + rng.pareto(1.0, int(rng.integers(20, 60))) * 2, layouts.MOST_OF_A_CROWD).astype(np.int64)
-    groups = embedder.draw(rng, sizes.tolist())
+    groups = embedder.draw(rng, layouts.sizes_of_a_crowd(rng))
     shared = unit_rows(rng.standard_normal((max(2, len(groups) // 8), groups[0].shape[1]))).astype(np.float64)
     shared *= rng.uniform(0.2, 0.9)
     family = rng.integers(len(shared), size=len(groups))

@@ -23,15 +23,14 @@ from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.schedule import Schedule
 from rushes.processors.identity.vicinity import around, drawn, good_units
 
+Values = NDArray[np.float64]
+
 ITEMS: Final = (1_600.0, 4_000.0)
 LOOKS: Final = 60
 """Of a library."""
 OFF: Final = 0.05
 """Deviation of the threshold at which the library was cut before it is looked at, of what is left to 1: what arrivals
 made of it is not what a cut at the threshold would."""
-
-
-Values = NDArray[np.float64]
 
 
 def looks(rng: np.random.Generator, sets: list[LabelledSet], count: int) -> list[tuple[Values, Values]]:
@@ -49,9 +48,8 @@ def looks(rng: np.random.Generator, sets: list[LabelledSet], count: int) -> list
         gram = ended(products(whole.sums, whole.weights))
         merges = ended(agglomerate(gram, whole.weights, whole.apart))
         threshold = ended(choose(partition, whole, gram, None)).calibration.join
-        _put(
-            partition, whole, cut(merges, len(whole.groups), threshold + OFF * (1 - threshold) * rng.standard_normal())
-        )
+        height = threshold + OFF * (1 - threshold) * rng.standard_normal()
+        _put(partition, whole, cut(merges, len(whole.groups), height))
         sample = ended(rows(partition, good_units(partition, ended(drawn(partition, Schedule().sample)))))
         gram = ended(products(sample.sums, sample.weights))
         chosen = [ended(choose(partition, sample, gram, prior)) for prior in (None, taught_by_another(embedder))]

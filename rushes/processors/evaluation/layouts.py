@@ -63,8 +63,13 @@ def skewed(embedder: Embedder, rng: np.random.Generator) -> Material:
 
 def crowd(embedder: Embedder, rng: np.random.Generator) -> Material:
     """Twenty to sixty identities of sizes by a Pareto distribution: most of one to three items, a few of hundreds."""
-    sizes = np.minimum(1 + 2 * rng.pareto(1.0, int(rng.integers(20, 60))), MOST_OF_A_CROWD).astype(np.int64)
-    return labelled(embedder.draw(rng, sizes.tolist()), rng)
+    return labelled(embedder.draw(rng, sizes_of_a_crowd(rng)), rng)
+
+
+def sizes_of_a_crowd(rng: np.random.Generator) -> list[int]:
+    """Items of each identity."""
+    sizes = np.minimum(1 + 2 * rng.pareto(1.0, int(rng.integers(20, 60))), MOST_OF_A_CROWD)
+    return [int(size) for size in sizes]
 
 
 def look_alikes(embedder: Embedder, rng: np.random.Generator) -> Material:
