@@ -23,7 +23,9 @@ from rushes.infra.store.milvus import MilvusStore
 from rushes.schemas.channels import Channel
 from rushes.schemas.decisions import ClusterAssigned
 from rushes.schemas.envelope import decode
+from rushes.schemas.feedback import FeedbackGiven
 from rushes.schemas.ids import Generation, LibraryId
+from rushes.schemas.log import FeedbackSubmitted
 from rushes.schemas.status import DeadLetter, MediaStatus
 from rushes.streams.media_progress import ENDED, fold_statuses
 from rushes.streams.replaying import compare, replay_library
@@ -149,6 +151,16 @@ def unfinished(system: System, workload: Workload) -> list[str]:
     return waiting
 
 
+def way_of_corrections(system: System) -> str:
+    """How far the corrections came, for who looks for lost ones."""
+    given = [e for e in (decode(v) for _, _, v in system.read(Channel.FEEDBACK)) if isinstance(e, FeedbackGiven)]
+    entries = [decode(value) for _, _, value in system.read(Channel.LIBRARY_LOG)]
+    logged = {entry.feedback.feedback_id for entry in entries if isinstance(entry, FeedbackSubmitted)}
+    not_logged = sorted(event.feedback_id for event in given if event.feedback_id not in logged)
+    refused = [letter.reason for letter in system.letters() if letter.stage in {"feedback", "cluster"}]
+    return f"corrections given {len(given)}, not in a library's log {not_logged}, refused {refused}"
+
+
 def held(newest: dict[str, ClusterAssigned], item: str, feedback: str) -> bool:
     """Whether the newest record of an item is pinned by that correction."""
     return item in newest and newest[item].pinned and newest[item].cause.feedback_id == feedback
@@ -163,7 +175,9 @@ def wait_until_settled(system: System, workload: Workload, supervisor: Superviso
         if not waiting:
             break
         time.sleep(2.0)  # between two readings of all topics
-    assert not waiting, f"{len(waiting)} not settled: {waiting[:10]}; exits {supervisor.unexpected_exits()}"
+    if waiting:
+        exits = supervisor.unexpected_exits()
+        pytest.fail(f"{len(waiting)} not settled: {waiting[:10]}; exits {exits}; {way_of_corrections(system)}")
     quiet_since, count = time.monotonic(), -1
     while time.monotonic() - quiet_since < 6.0 and time.monotonic() < deadline:
         now = len(system.read(Channel.CLUSTER_ASSIGNED)) + len(system.read(Channel.LIBRARY_LOG))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from rushes.infra.kafka.engine import FaustEngine
 from rushes.infra.kafka.in_process import PARTITIONS, InProcessBroker
@@ -200,6 +201,75 @@ async def test_what_was_settled_before_a_failure_or_a_cut_off_batch_is_committed
     ):
         await until(lambda: len(came["again.in"]) >= 3 and len(came["cut.in"]) >= 4)
     assert came == {"again.in": five[2:], "cut.in": five[1:]}
+
+
+async def dropped_by_a_stop(made: FaustEngine, topic: str, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """As in a rebalance: a fetch under way returns while the flow stands still, and is dropped. Returns what was sent;
+    the flow stands still, and the consumer is going back to what is committed.
+    """
+    (app,) = made._apps.values()
+    consumer = app.guarded
+    fetch = consumer._wait_next_records
+    asked, dropped = asyncio.Event(), asyncio.Event()
+
+    async def fetch_and_stop(*within):
+        asked.set()
+        records, active = await fetch(*within)
+        if records and not dropped.is_set():
+            dropped.set()
+            consumer.stop_flow()
+        return records, active
+
+    monkeypatch.setattr(consumer, "_wait_next_records", fetch_and_stop)
+    await asyncio.wait_for(asked.wait(), 20)
+    sent = [b"%d" % number for number in range(5)]
+    await made.send([Message(topic, None, value, partition=0) for value in sent])
+    await asyncio.wait_for(dropped.wait(), 20)
+    return sent
+
+
+async def test_what_a_stop_of_the_flow_drops_comes_again_though_nothing_was_ever_committed(
+    broker: InProcessBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.create_topics(["still.in"])
+    came: list[bytes] = []
+    gone_back = asyncio.Event()
+
+    async def take(records, _settle) -> None:
+        came.extend(record.value for record in records)
+
+    async with engine(broker, "still", Subscription("take", ("still.in",), take, 8, 0.02)) as made:
+        consumer = made._apps["take"].guarded
+        go_back = consumer.perform_seek
+
+        async def go_back_and_tell() -> None:
+            await go_back()
+            gone_back.set()
+
+        monkeypatch.setattr(consumer, "perform_seek", go_back_and_tell)
+        sent = await dropped_by_a_stop(made, "still.in", monkeypatch)
+        await asyncio.wait_for(gone_back.wait(), 20)
+        consumer.resume_flow()
+        await made.send([Message("still.in", None, b"last", partition=0)])
+        await until(lambda: b"last" in came)
+    assert came == [*sent, b"last"]
+
+
+async def test_where_the_consumer_cannot_go_back_the_engine_fails(
+    broker: InProcessBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.create_topics(["lost.in"])
+
+    async def take(_records, _settle) -> None: ...
+
+    async def fail() -> None:
+        raise KafkaConnectionError("no coordinator")
+
+    async with engine(broker, "lost", Subscription("take", ("lost.in",), take, 8, 0.02)) as made:
+        monkeypatch.setattr(made._apps["take"].guarded._thread, "seek_to_committed", fail)
+        await dropped_by_a_stop(made, "lost.in", monkeypatch)
+        with pytest.raises(DependencyUnavailable, match="which offsets are committed"):
+            await asyncio.wait_for(made.join(), 20)
 
 
 async def test_a_topic_that_does_not_exist_is_named_at_the_start(broker: InProcessBroker) -> None:

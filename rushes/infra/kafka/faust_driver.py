@@ -8,6 +8,9 @@ used here are theirs.
   never passes the first pending one. Settling a record of an earlier assignment is ignored.
 - drain before revocation: upstream forgets what was settled since the last commit before it gives partitions away,
   so that every rebalance repeats work. Here what runs is finished and committed first.
+- going back: a fetch that is under way when the flow is stopped, as by a rebalance, is dropped when it returns, and the
+  position has passed it by then. Upstream goes back to what was committed; where nothing was, it does not go back at
+  all, and the first records of a partition are never read. Here that partition begins anew.
 - metadata calm: with the broker down, aiokafka asks for metadata in a loop without a pause.
 - fetch wait: upstream's 1.5 s is fixed; brokers that answer only at its end delay a lone record by it.
 - idempotent producer: upstream has it only together with transactions.
@@ -17,17 +20,19 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, cast
 
 import aiokafka
 import faust
 import structlog
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from faust.types.transports import ConsumerT, ProducerT, TransportT
 
 from rushes.infra.kafka.port import TopicPartition
+from rushes.schemas.errors import DependencyUnavailable
 
 FETCH_WAIT_MS: Final = 100
 """Longest wait of a broker for new records in one fetch. Real brokers answer at once; librdkafka's mock only then."""
@@ -89,6 +94,18 @@ class GuardedConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._consumer
         if consumer is not None:
             await self.call_thread(consumer.stop)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go back to what is committed, or to the first record kept where nothing is. Returns what is committed."""
+        return cast("Mapping[TP, int]", await self.call_thread(self._go_back))
+
+    async def _go_back(self) -> Mapping[TP, int | None]:
+        consumer = self._ensure_consumer()
+        committed: Mapping[TP, int | None] = await consumer.seek_to_committed()
+        never = [tp for tp, offset in committed.items() if not offset]
+        if never:
+            await consumer.seek_to_beginning(*never)
+        return committed
 
     async def fetch_position(self, tp: TP) -> int:
         """Offset of the next record to read."""
@@ -167,6 +184,18 @@ class GuardedConsumer(driver.Consumer):
     async def fetch_position(self, tp: TP) -> int:
         """Offset of the next record to read."""
         return await self._thread.fetch_position(tp)
+
+    async def perform_seek(self) -> None:
+        """Go back to what is committed. Where that fails and no new assignment follows, what was dropped would not be
+        read by this process: it is an error of the engine.
+        """
+        try:
+            await super().perform_seek()
+        except (IllegalStateError, AssertionError):  # partitions were taken from us meanwhile, or all of them
+            raise
+        except Exception as error:
+            cast("GuardedApp", self.app).not_gone_back(error)
+            raise
 
     async def commit_settled(self) -> bool:
         """Commit what is settled; False where the coordinator does not answer in time."""
@@ -273,6 +302,7 @@ class GuardedApp(faust.App):
         self._on_error = on_error
         self._drain_s = drain_s
         self._taking: asyncio.Task[None] | None = None
+        self._leaving = False
         super().__init__(app_id, **options)
 
     @property
@@ -321,6 +351,12 @@ class GuardedApp(faust.App):
         took_s = round(time.monotonic() - started, 3)
         log.info("partitions given up", group=self.conf.id, count=len(partitions), finished=finished, took_s=took_s)
 
+    def not_gone_back(self, error: Exception) -> None:
+        """Going back to the committed offsets failed."""
+        if not (self.rebalancing or self.should_stop or self._leaving):
+            reason = f"Kafka did not say which offsets are committed, to go on from there: {error!r}"
+            self._on_error(DependencyUnavailable(reason))
+
     def hold(self) -> None:
         """No batch begins from here on."""
         self.consumer.stop_flow()
@@ -338,6 +374,7 @@ class GuardedApp(faust.App):
 
     async def leave(self, within_s: float) -> bool:
         """Drain and leave the group."""
+        self._leaving = True
         if not self.guarded.connected:
             return True
         finished = await self.drain(within_s)
