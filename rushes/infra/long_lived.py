@@ -6,6 +6,7 @@ reference to it goes, for a library has no cycles but those of work in flight; w
 everything is looked at.
 """
 
+import atexit
 import gc
 from typing import Final
 
@@ -18,6 +19,7 @@ class LongLived:
 
     def __init__(self) -> None:
         self._changes = 0
+        atexit.register(gc.unfreeze)  # else native libraries find their types alive at the end, and say so at length
 
     def grew(self) -> None:
         """The state changed."""
