@@ -1,11 +1,13 @@
 """How long slices of background work take, and what consolidation costs an item, by the size of a library:
 
     python benchmarks/bench_consolidation.py [--grown 2500 10000 100000] [--built 10000 100000 1000000] [--window 2000]
+        [--half 10000 100000 1000000]
 
 `grown`: every item arrives through the clusterer, with a slice of background work behind each, as the fold does it.
 The last tenth is measured, and everything is counted in the slices. `built`: identities are put together as they are,
 for a million arrivals take an hour; then a whole recalibration is measured, which comes once in growing by half, and a
-window of arrivals. Items are of identities of 1 to 500 pictures, Pareto distributed, in 300 families of look-alikes
+window of arrivals. `half`: put together likewise and all of it looked at, then grown by 55 % through the clusterer,
+which holds one recalibration; everything that the growth cost is counted, with nothing computed. Items are of identities of 1 to 500 pictures, Pareto distributed, in 300 families of look-alikes
 (512 dimensions; items .74 to their centre, .55 to each other; identities .1 +- .1, and .2 in a family).
 
 All in processor time, the machine may be shared. `wait`: an arrival with the slice before it. `again`: processor time
@@ -101,14 +103,19 @@ class Library:
         self._memory = LongLived()
         self.size = 0
 
-    def arrive(self, count: int, times: Times) -> None:
-        """So many more, each with a slice behind it."""
+    def arrive(self, count: int, times: Times, together: int = 0) -> None:
+        """So many more, each with a slice behind it. `together`: how many are compared at once, as those of a batch of
+        the log are; 0: each by itself.
+        """
         for start in range(0, count, CHUNK):
             part = min(CHUNK, count - start)
-            for picture in self.crowd.pictures(self.size, self.size + part):
+            pictures = self.crowd.pictures(self.size, self.size + part)
+            for number, picture in enumerate(pictures):
                 before = self.slice_s if times.arrivals else 0.0
                 seen = [Observation(picture, frame=self.size)]
                 started = time.process_time()
+                if together and number % together == 0:
+                    self.clusterer.expect(pictures[number : number + together])
                 self.clusterer.observe(seen)
                 self._memory.grew()
                 times.arrivals.append(time.process_time() - started)
@@ -154,6 +161,30 @@ class Library:
         return bcubed(self.crowd.labels[since : self.size], assigned[since:]).f1
 
 
+def measure_half(items: int) -> str:
+    """A line of the table of growths by half."""
+    first = round(items / 1.55)
+    library = Library(items, 0)
+    library.build(first)
+    library.arrive(32, Times())
+    library.finish(Times())
+    consolidator, before = library.clusterer.consolidator, library.clusterer.calibration.join
+    revised, since = consolidator.revised, library.size
+    times = Times()
+    library.arrive(items - since, times, TOGETHER)
+    streamed = sum(times.slices)
+    library.finish(times)
+    count = items - since
+    partition = library.clusterer.partition
+    return (
+        f"half  {items:>9,} {len(partition.clusters):>8,} {len(partition.noise):>8,} "
+        f"{before:>5.2f} {library.clusterer.calibration.join:>5.2f} {ms(times.slices, 50, 99, 100)} "
+        f"{ms(times.waits, 99, 100)} {streamed / count * 1e3:>8.2f} {(sum(times.slices) - streamed) / count * 1e3:>6.2f} "
+        f"{sum(times.arrivals) / count * 1e3:>7.2f} {(consolidator.revised - revised) / count:>7.2f} "
+        f"{library.f1(since):>6.3f}"
+    )
+
+
 def ms(seconds: list[float], *percentiles: float) -> str:
     found = np.percentile(seconds or [0.0], percentiles) * 1e3
     return " ".join(f"{each:>6.1f}" for each in found)
@@ -192,6 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--grown", type=int, nargs="*", default=[2_500, 10_000, 100_000])
     parser.add_argument("--built", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--half", type=int, nargs="*", default=[], help="sizes that a growth by half ends at")
     parser.add_argument("--window", type=int, default=2_000, help="arrivals that are measured")
     options = parser.parse_args()
     print(describe("numpy", "scipy"))
@@ -202,6 +234,13 @@ def main() -> None:
     for kind, sizes in (("grown", options.grown), ("built", options.built)):
         for items in sizes:
             print(measure(kind, items, options.window), flush=True)
+    if options.half:
+        print(
+            f"{'':5} {'items':>9} {'clusters':>8} {'waiting':>8} {'join':>11} {'slice ms: p50, p99, max':>20} "
+            f"{'wait: p99, max':>13} {'ms/item':>8} {'idle':>6} {'arrival':>7} {'revised':>7} {'F1':>6}"
+        )
+    for items in options.half:
+        print(measure_half(items), flush=True)
 
 
 if __name__ == "__main__":
