@@ -119,7 +119,7 @@ def branches(
         inner = one.pairs + other.pairs
         inside = (one.scores + other.scores) / inner if inner else typical
         least = min(one.inside(2.0), other.inside(2.0)) if inner else typical
-        drop = float(_drop(inside, merge.height))
+        drop = min(max((inside - merge.height) / (1.0 - merge.height + 1e-6), -1.0), 1.0)  # as `_drop`
         next_best = merge.next if np.isfinite(merge.next) else calibration.different_mean
         said[number] = (
             merge.height,
@@ -201,7 +201,7 @@ def _figures(said: Values, calibration: Calibration, *, part: bool) -> Values:
     return np.stack([named[name] for name in FIGURES], axis=1)
 
 
-def _drop(inside: Values | float, height: Values | float) -> Values:
+def _drop(inside: Values | float, height: Values) -> Values:
     """How much lower than what is inside, of the way from the height to 1; at most all of it, either way."""
     drop: Values = np.clip((inside - height) / (1.0 - height + 1e-6), -1.0, 1.0)
     return drop

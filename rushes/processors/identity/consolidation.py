@@ -23,7 +23,7 @@ from rushes.processors.identity.calibration import COLD, Calibration, combined
 from rushes.processors.identity.choosing import FEWEST, choose
 from rushes.processors.identity.linkage import Matrix, Merge, agglomerate, cut, products
 from rushes.processors.identity.lookahead import TOGETHER, Lookahead
-from rushes.processors.identity.neighbourhoods import Rows, alike_to_their_pins, rows
+from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, rows
 from rushes.processors.identity.partition import Partition
 from rushes.processors.identity.planning import (
     UNIT_COST,
@@ -307,7 +307,7 @@ class Consolidator:
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)
             merges = yield from agglomerate(gram, found.weights, found.apart, near.low)
-            heights = [merge.height for merge in merges]
+            heights = _heights_of(_rows_of(found, own, partition.cluster_of(item)), merges)
             inner = min((height for height in heights if height >= threshold), default=inner)
             refused = max([near.low, *(height for height in heights if height < threshold)])
             merges = [merge for merge in merges if merge.height > near.low]
@@ -317,6 +317,26 @@ class Consolidator:
         homes = sorted(home for home in found_in if home is not None)
         self._agenda.looked_at(item, homes, Ended(refused, inner), at_some=some is not None)
         return homes
+
+
+def _rows_of(facts: Rows, own: Sequence[Unit], cluster: int | None) -> set[int]:
+    """Rows of a cluster's units, and of what else is in it as one."""
+    mine = {unit[0] for unit in own}
+    found = {row for row, group in enumerate(facts.groups) for unit in group if unit[0] in mine}
+    return found | {row for row, block in facts.blocks.items() if block.cluster == cluster}
+
+
+def _heights_of(own: set[int], merges: Sequence[Merge]) -> list[float]:
+    """Heights of the merges that these rows have a part in: at a threshold between two of them they end the same,
+    whatever becomes of the others.
+    """
+    mine = set(own)
+    heights = []
+    for merge in merges:
+        if merge.kept in mine or merge.gone in mine:
+            mine.add(merge.kept)
+            heights.append(merge.height)
+    return heights
 
 
 def _collect(facts: Rows, grouping: NDArray[np.int64]) -> list[Group]:
