@@ -302,7 +302,7 @@ class Consolidator:
         """Link an item's cluster, or `some` items of it beside the others as one. Gives the clusters of it now."""
         partition = self.partition
         near = yield from ahead.near(item)
-        found, own = yield from around(partition, item, near, some)
+        found, own = yield from around(partition, item, near, threshold, some)
         refused, inner = near.low, math.inf
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)

@@ -86,3 +86,23 @@ def test_a_prior_tells_one_identity_from_many_where_the_sample_alone_cannot():
 
 def test_a_single_item_teaches_nothing():
     assert ended(calibrate(np.ones((1, 1)), [], Evidence(NOTHING))) == COLD
+
+
+@pytest.mark.parametrize(("ahead", "groups"), [(0.2, 12), (0.5, 4)])
+def test_of_levels_that_explain_about_as_much_the_finer_one_is_kept(monkeypatch, ahead, groups):
+    """Four houses of three rooms of five pictures: rooms or houses?"""
+    rng = np.random.default_rng(4)
+    houses = np.repeat(rng.standard_normal((4, 256)), 15, axis=0)
+    rooms = np.repeat(rng.standard_normal((12, 256)), 5, axis=0)
+    rows = 0.8 * houses + rooms + 0.6 * rng.standard_normal((60, 256))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    similarity = rows @ rows.T
+    merges = ended(agglomerate(similarity, np.ones(60)))
+    at = FIGURES.index("groups_per_item")
+    worth = {4: ahead, 12: 0.0}
+    monkeypatch.setattr(
+        "rushes.processors.identity.calibration.weighed", lambda figures: worth.get(round(60 * figures[at]), -9.0)
+    )
+    chosen = ended(calibrate(similarity, merges, Evidence(NOTHING)))
+    assert len(set(cut(merges, 60, chosen.join).tolist())) == groups
+    assert chosen.uncertainty > 0.05, "the other one is not ruled out, and the merges to it are proposed"
