@@ -8,12 +8,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from weighing_material import ENDS, PLAIN, ended, natural, part, sane
+from weighing_material import ENDS, PLAIN, natural, part, sane
 
 from rushes.processors.evaluation import layouts
 from rushes.processors.evaluation.embedders import Distorted, Embedder, LabelledSet, Mixed, Repeated, separation
 from rushes.processors.evaluation.layouts import Layout
 from rushes.processors.evaluation.material import Floats, Ints, Material, unit_rows
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.identity.branches import Branches, Leaves, branches
 from rushes.processors.identity.calibration import Calibration, Evidence, calibrate
 from rushes.processors.identity.linkage import Merge, agglomerate
@@ -135,8 +136,8 @@ def _lessons(family: str, embedder: Embedder, material: Material) -> list[Lesson
     gains = _gains(merges, material.labels)
     found = []
     for each in (None, prior):
-        calibration = ended(calibrate(similarity, merges, Evidence(np.zeros(0), prior=each)))
-        said = ended(branches(merges, leaves, calibration, part=False))
+        calibration = at_once(calibrate(similarity, merges, Evidence(np.zeros(0), prior=each)))
+        said = at_once(branches(merges, leaves, calibration, part=False))
         found.append(Lesson(family, material.labels, merges, calibration, said, gains))
     return found
 
@@ -146,14 +147,14 @@ def taught_by_another(embedder: Embedder) -> Calibration:
     rng = np.random.default_rng(20_241)
     groups = [group[:8] for group in embedder.draw(rng, [MADE_UP] * 16)]
     similarity, merges = _linked(layouts.labelled(groups, rng).vectors)
-    return ended(calibrate(similarity, merges, Evidence(np.zeros(0))))
+    return at_once(calibrate(similarity, merges, Evidence(np.zeros(0))))
 
 
 def _linked(vectors: NDArray[np.float32]) -> tuple[Floats, list[Merge]]:
     rows = vectors.astype(np.float64)
     similarity = rows @ rows.T
     np.fill_diagonal(similarity, 1.0)
-    return similarity, ended(agglomerate(similarity, np.ones(len(rows))))
+    return similarity, at_once(agglomerate(similarity, np.ones(len(rows))))
 
 
 def _gains(merges: list[Merge], labels: Ints) -> NDArray[np.float64]:

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from branch_material import gains, large, taught_by_another
 from numpy.typing import NDArray
-from weighing_material import ended
 
 from rushes.processors.evaluation.embedders import LabelledSet
 from rushes.processors.evaluation.material import Material
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.identity.branches import FIGURES, branches, leaves
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.choosing import choose
@@ -44,15 +44,15 @@ def looks(rng: np.random.Generator, sets: list[LabelledSet], count: int) -> list
         for item, vector in enumerate(material.vectors):
             partition.add(Observation(vector.astype(np.float16), frame=item))
         partition.reweigh()
-        whole = ended(rows(partition, good_units(partition, partition.items())))
-        gram = ended(products(whole.sums, whole.weights))
-        merges = ended(agglomerate(gram, whole.weights, whole.apart))
-        threshold = ended(choose(partition, whole, gram, None)).calibration.join
+        whole = at_once(rows(partition, good_units(partition, partition.items())))
+        gram = at_once(products(whole.sums, whole.weights))
+        merges = at_once(agglomerate(gram, whole.weights, whole.apart))
+        threshold = at_once(choose(partition, whole, gram, None)).calibration.join
         height = threshold + OFF * (1 - threshold) * rng.standard_normal()
         _put(partition, whole, cut(merges, len(whole.groups), height))
-        sample = ended(rows(partition, good_units(partition, ended(drawn(partition, Schedule().sample)))))
-        gram = ended(products(sample.sums, sample.weights))
-        chosen = [ended(choose(partition, sample, gram, prior)) for prior in (None, taught_by_another(embedder))]
+        sample = at_once(rows(partition, good_units(partition, at_once(drawn(partition, Schedule().sample)))))
+        gram = at_once(products(sample.sums, sample.weights))
+        chosen = [at_once(choose(partition, sample, gram, prior)) for prior in (None, taught_by_another(embedder))]
         items = [item for item in rng.permutation(len(material)).tolist() if partition.entry(item).good][:LOOKS]
         found += [_looks(partition, material, each.calibration, items) for each in chosen]
     return found
@@ -74,16 +74,16 @@ def _looks(
     low = calibration.join - Schedule().margin * (1 - calibration.join)
     figures, gained = [np.zeros((0, len(FIGURES)))], [np.zeros(0)]
     for item in items:
-        near = ended(Lookahead(partition, low).near(item))
-        seen, _ = ended(around(partition, item, near))
+        near = at_once(Lookahead(partition, low).near(item))
+        seen, _ = at_once(around(partition, item, near, calibration.join))
         if len(seen.groups) < 2:
             continue
-        gram = ended(products(seen.sums, seen.weights))
-        merges = ended(agglomerate(gram, seen.weights, seen.apart, near.low))
+        gram = at_once(products(seen.sums, seen.weights))
+        merges = at_once(agglomerate(gram, seen.weights, seen.apart, near.low))
         merges = [merge for merge in merges if merge.height > near.low]
         held = _held(partition, seen, truth)
         total = sum(sum(row.values()) for row in held)
-        figures.append(ended(branches(merges, leaves(seen, gram), calibration, part=True)).figures)
+        figures.append(at_once(branches(merges, leaves(seen, gram), calibration, part=True)).figures)
         gained.append(gains(merges, held, sizes.tolist()) / (2 * total * len(items)))
     return np.concatenate(figures), np.concatenate(gained)
 

@@ -4,7 +4,6 @@ Real sets give half of them, a random part of their identities at a time; the ot
 drawn anew. Small ones are prefixes (what a calibration sees early on), large ones what it samples later.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass, fields, replace
 from typing import Final, TypeVar
 
@@ -16,6 +15,7 @@ from rushes.processors.evaluation.embedders import Distorted, Embedder, Labelled
 from rushes.processors.evaluation.layouts import Layout
 from rushes.processors.evaluation.material import Material
 from rushes.processors.evaluation.metrics import bcubed
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.identity.items import Observation
 from rushes.processors.identity.levels import levels
 from rushes.processors.identity.linkage import agglomerate, cut, products
@@ -96,13 +96,13 @@ def lesson(material: Material) -> Lesson:
         )
     units = list(dict.fromkeys(partition.facts.unit(item) for item in partition.items()))
     facts = rows(partition, units)
-    gram = ended(products(facts.sums, facts.weights))
+    gram = at_once(products(facts.sums, facts.weights))
     similarity = gram / np.multiply.outer(facts.weights, facts.weights)
     np.fill_diagonal(similarity, 1.0)
     apart = np.zeros(similarity.shape, np.bool_) if facts.apart is None else facts.apart
-    merges = ended(agglomerate(similarity, np.ones(len(units)), facts.apart))
-    found = ended(levels(similarity, merges, similarity[np.triu(apart, 1)]))
-    linked = ended(agglomerate(gram, facts.weights, facts.apart))
+    merges = at_once(agglomerate(similarity, np.ones(len(units)), facts.apart))
+    found = at_once(levels(similarity, merges, similarity[np.triu(apart, 1)]))
+    linked = at_once(agglomerate(gram, facts.weights, facts.apart))
     of_item = np.zeros(len(material), np.int64)
     for row, group in enumerate(facts.groups):
         for unit in group:
@@ -175,12 +175,3 @@ def part(material: Material, count: int, rng: np.random.Generator) -> Material:
             if getattr(material, field.name) is not None
         },
     )
-
-
-def ended(work: Generator[int, None, T]) -> T:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            found: T = done.value
-            return found

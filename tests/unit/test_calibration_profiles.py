@@ -1,6 +1,5 @@
 """Calibration profiles: learnt, exported, imported through the log, shown."""
 
-from collections.abc import Generator
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from rushes.infra.results.calibration_plot import plot_calibration
 from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.profiles import next_merges, prior_of, profile_of
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.identity.calibration import Calibration, Evidence, calibrate, combined
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.grid import to_grid
@@ -161,21 +161,13 @@ def two_levels(within: float, between: float, background: float) -> np.ndarray:
     return similarity
 
 
-def ended(work: Generator[int, None, T]) -> T:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value
-
-
 def test_what_people_put_together_decides_between_two_levels_that_explain_as_well():
     similarity = two_levels(0.8, 0.5, 0.3)
-    merges = ended(agglomerate(similarity, np.ones(len(similarity))))
+    merges = at_once(agglomerate(similarity, np.ones(len(similarity))))
     nothing = np.zeros(0)
 
     def chosen(**said: np.ndarray) -> float:
-        return ended(calibrate(similarity, merges, Evidence(nothing, **said))).join
+        return at_once(calibrate(similarity, merges, Evidence(nothing, **said))).join
 
     assert chosen() > 0.5, "looks, not persons: the finer level"
     assert chosen(put_together=np.full(12, 0.5)) < 0.5

@@ -21,7 +21,7 @@ from rushes.processors.identity.agenda import SWEEP_COST, Agenda, Ended
 from rushes.processors.identity.branches import cut_by_branches, leaves
 from rushes.processors.identity.calibration import COLD, Calibration, combined
 from rushes.processors.identity.choosing import FEWEST, choose
-from rushes.processors.identity.linkage import Matrix, Merge, agglomerate, cut, products
+from rushes.processors.identity.linkage import Matrix, Merge, agglomerate, cut, heights_of, products
 from rushes.processors.identity.lookahead import TOGETHER, Lookahead
 from rushes.processors.identity.neighbourhoods import Rows, Unit, alike_to_their_pins, rows
 from rushes.processors.identity.partition import Partition
@@ -307,7 +307,7 @@ class Consolidator:
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)
             merges = yield from agglomerate(gram, found.weights, found.apart, near.low)
-            heights = _heights_of(_rows_of(found, own, partition.cluster_of(item)), merges)
+            heights = heights_of(_rows_of(found, own, partition.cluster_of(item)), merges)
             inner = min((height for height in heights if height >= threshold), default=inner)
             refused = max([near.low, *(height for height in heights if height < threshold)])
             merges = [merge for merge in merges if merge.height > near.low]
@@ -324,19 +324,6 @@ def _rows_of(facts: Rows, own: Sequence[Unit], cluster: int | None) -> set[int]:
     mine = {unit[0] for unit in own}
     found = {row for row, group in enumerate(facts.groups) for unit in group if unit[0] in mine}
     return found | {row for row, block in facts.blocks.items() if block.cluster == cluster}
-
-
-def _heights_of(own: set[int], merges: Sequence[Merge]) -> list[float]:
-    """Heights of the merges that these rows have a part in: at a threshold between two of them they end the same,
-    whatever becomes of the others.
-    """
-    mine = set(own)
-    heights = []
-    for merge in merges:
-        if merge.kept in mine or merge.gone in mine:
-            mine.add(merge.kept)
-            heights.append(merge.height)
-    return heights
 
 
 def _collect(facts: Rows, grouping: NDArray[np.int64]) -> list[Group]:

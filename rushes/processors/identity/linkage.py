@@ -6,7 +6,7 @@ in elements touched.
 """
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -147,3 +147,16 @@ def cut(merges: Sequence[Merge], count: int, threshold: float) -> NDArray[np.int
     for leaf in range(count):
         group[leaf] = group[group[leaf]]
     return group
+
+
+def heights_of(leaves: Iterable[int], merges: Sequence[Merge]) -> list[float]:
+    """Heights of the merges that these leaves have a part in. A cut between two neighbouring ones of these leaves them
+    in the same groups, wherever between, whatever becomes of the others.
+    """
+    among = set(leaves)
+    heights = []
+    for merge in merges:
+        if merge.kept in among or merge.gone in among:
+            among.add(merge.kept)
+            heights.append(merge.height)
+    return heights

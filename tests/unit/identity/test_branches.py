@@ -13,20 +13,13 @@ from rushes.processors.evaluation.layouts import cast, crowd, extras, half_singl
 from rushes.processors.evaluation.material import arrival_orders
 from rushes.processors.evaluation.metrics import bcubed
 from rushes.processors.evaluation.references import best_cut
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.identity.branches import NONE, Branches, Leaves, branches, cut_by_branches, leaves, likeliest
 from rushes.processors.identity.calibration import COLD, Calibration, Evidence, calibrate
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.linkage import agglomerate, cut
 from rushes.processors.identity.neighbourhoods import Block, Rows
 from tests.making_identities import identities
-
-
-def finish(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value
 
 
 def single(count: int) -> Leaves:
@@ -37,7 +30,7 @@ def linked(vectors):
     rows = vectors.astype(np.float64)
     similarity = rows @ rows.T
     np.fill_diagonal(similarity, 1.0)
-    return similarity, finish(agglomerate(similarity, np.ones(len(rows))))
+    return similarity, at_once(agglomerate(similarity, np.ones(len(rows))))
 
 
 def all_cuts(parts, branch):
@@ -59,7 +52,7 @@ def below(parts, branch):
 def test_no_cut_is_likelier_than_the_one_taken(seed, sizes):
     _, merges = linked(identities(seed, sizes).vectors)
     count = sum(sizes)
-    parts = finish(branches(merges, single(count), COLD, part=False)).parts
+    parts = at_once(branches(merges, single(count), COLD, part=False)).parts
     odds = 3.0 * np.random.default_rng(seed).standard_normal(len(merges))
 
     def likelihood(cut):
@@ -67,7 +60,7 @@ def test_no_cut_is_likelier_than_the_one_taken(seed, sizes):
         return -np.logaddexp(0.0, -odds[one]).sum() - np.logaddexp(0.0, odds[none]).sum()
 
     best = max(all_cuts(parts.tolist(), len(merges) - 1), key=likelihood)
-    taken = finish(likeliest(merges, count, Branches(np.zeros((len(merges), 0)), parts), odds))
+    taken = at_once(likeliest(merges, count, Branches(np.zeros((len(merges), 0)), parts), odds))
     expected = np.arange(count)
     for number, merge in enumerate(merges):
         if number in best[0]:
@@ -80,7 +73,7 @@ def test_no_cut_is_likelier_than_the_one_taken(seed, sizes):
 def test_what_a_branch_scores_inside_is_the_mean_over_pairs_of_its_parts(seed, sizes):
     similarity, merges = linked(identities(seed, sizes).vectors)
     count = len(similarity)
-    figures = finish(branches(merges, single(count), COLD, part=False)).figures
+    figures = at_once(branches(merges, single(count), COLD, part=False)).figures
     held = {row: [row] for row in range(count)}
     for merge, inside in zip(merges, figures[:, 5].tolist(), strict=True):
         one, other = held.pop(merge.kept), held.pop(merge.gone)
@@ -90,7 +83,7 @@ def test_what_a_branch_scores_inside_is_the_mean_over_pairs_of_its_parts(seed, s
 
 
 def chosen(similarity, merges) -> Calibration:
-    return finish(calibrate(similarity, merges, Evidence(np.zeros(0))))
+    return at_once(calibrate(similarity, merges, Evidence(np.zeros(0))))
 
 
 def test_materials_that_need_two_thresholds_get_better_than_the_best_one():
@@ -100,7 +93,7 @@ def test_materials_that_need_two_thresholds_get_better_than_the_best_one():
     for seed in range(3):
         material = cast(Mixed(loose, alike), np.random.default_rng(seed))
         similarity, merges = linked(material.vectors)
-        group = finish(
+        group = at_once(
             cut_by_branches(merges, single(len(material)), chosen(similarity, merges), whole=True, part=False)
         )
         gained.append(bcubed(group, material.labels).f1 - best_cut(material.vectors, material.labels).f1)
@@ -121,7 +114,7 @@ def test_a_library_of_many_hundreds_is_neither_joined_nor_taken_apart(layout, em
     material = layout(Repeated(embedder, -(-900 // len(layout(embedder, np.random.default_rng(11))))), rng)
     similarity, merges = linked(material.vectors)
     count = len(material)
-    group = finish(cut_by_branches(merges, single(count), chosen(similarity, merges), whole=True, part=False))
+    group = at_once(cut_by_branches(merges, single(count), chosen(similarity, merges), whole=True, part=False))
     assert bcubed(group, material.labels).f1 > best_cut(material.vectors, material.labels).f1 - 0.02
 
 
@@ -157,7 +150,7 @@ def test_the_cut_is_the_same_whatever_the_order_of_the_rows(seed):
     order = np.random.default_rng(seed).permutation(len(made.vectors))
     similarity, merges = linked(made.vectors)
     calibration = chosen(similarity, merges)
-    group = finish(cut_by_branches(merges, single(len(order)), calibration, whole=True, part=False))
+    group = at_once(cut_by_branches(merges, single(len(order)), calibration, whole=True, part=False))
     _, again = linked(made.vectors[order])
-    other = finish(cut_by_branches(again, single(len(order)), calibration, whole=True, part=False))
+    other = at_once(cut_by_branches(again, single(len(order)), calibration, whole=True, part=False))
     assert bcubed(group[order], other).f1 == pytest.approx(1.0)

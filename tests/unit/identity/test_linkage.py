@@ -9,18 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.identity.gallery import Gallery
 from rushes.processors.identity.grid import STEPS, to_grid
-from rushes.processors.identity.linkage import agglomerate, cut, products
+from rushes.processors.identity.linkage import agglomerate, cut, heights_of, products
 from tests.making_identities import identities
-
-
-def finish(work):
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value
 
 
 def grid_rows(seed: int, sizes: list[int]):
@@ -31,8 +24,8 @@ def grid_rows(seed: int, sizes: list[int]):
 @settings(max_examples=25, deadline=None)
 def test_merges_are_those_of_scipy(seed, sizes):
     rows = grid_rows(seed, sizes)
-    gram = finish(products(rows, np.ones(len(rows))))
-    merges = finish(agglomerate(gram, np.ones(len(rows))))
+    gram = at_once(products(rows, np.ones(len(rows))))
+    merges = at_once(agglomerate(gram, np.ones(len(rows))))
     condensed = (2.0 - gram)[np.triu_indices(len(rows), 1)]
     theirs = linkage(condensed, "average")
     assert [merge.height for merge in merges] == pytest.approx((2.0 - theirs[:, 2]).tolist(), abs=1e-9)
@@ -51,8 +44,8 @@ def test_what_is_apart_is_never_merged_and_the_rest_as_a_naive_loop_would(seed, 
     count = len(rows)
     apart = np.triu(rng.random((count, count)) < 0.3, 1)
     apart |= apart.T
-    gram = finish(products(rows, np.ones(count)))
-    merges = finish(agglomerate(gram, np.ones(count), apart, stop=0.2))
+    gram = at_once(products(rows, np.ones(count)))
+    merges = at_once(agglomerate(gram, np.ones(count), apart, stop=0.2))
     naive = [{row} for row in range(count)]
     while True:
         best = max(
@@ -72,12 +65,27 @@ def test_what_is_apart_is_never_merged_and_the_rest_as_a_naive_loop_would(seed, 
     assert ours == {frozenset(group) for group in naive}
 
 
+@given(seed=st.integers(0, 300), sizes=st.lists(st.integers(1, 5), min_size=2, max_size=5), count=st.integers(1, 4))
+@settings(max_examples=50, deadline=None)
+def test_between_the_heights_of_some_leaves_every_cut_leaves_them_in_the_same_groups(seed, sizes, count):
+    rows = grid_rows(seed, sizes)
+    merges = at_once(agglomerate(at_once(products(rows, np.ones(len(rows)))), np.ones(len(rows))))
+    some = np.random.default_rng(seed).permutation(len(rows))[:count].tolist()
+    own = np.sort(heights_of(some, merges))
+    seen: dict[int, list[list[int]]] = {}
+    for threshold in sorted({merge.height + off for merge in merges for off in (-1e-9, 0.0, 1e-9)}):
+        group = cut(merges, len(rows), threshold)
+        found = [np.flatnonzero(group == group[leaf]).tolist() for leaf in some]
+        assert seen.setdefault(int(np.searchsorted(own, threshold)), found) == found
+    assert len(seen) == len(np.unique(own)) + 1
+
+
 def test_products_do_not_depend_on_the_order_of_summation():
     rows = grid_rows(3, [40, 40])
     sums = np.stack([rows[:40].sum(0), rows[40:].sum(0)])
-    forward = finish(products(sums, np.array([40.0, 40.0])))
+    forward = at_once(products(sums, np.array([40.0, 40.0])))
     shuffled = np.random.default_rng(0).permutation(sums.shape[1])
-    again = finish(products(sums[:, shuffled].copy(), np.array([40.0, 40.0])))
+    again = at_once(products(sums[:, shuffled].copy(), np.array([40.0, 40.0])))
     assert np.array_equal(forward, again)
     assert forward[0, 1] * STEPS * STEPS == math.fsum((sums[0] * sums[1]).tolist())
 

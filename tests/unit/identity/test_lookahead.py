@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.gallery.shortlist import Sizes
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
@@ -26,15 +27,6 @@ KNOWN = Calibration(join=0.5, different_mean=0.0, different_std=0.1, same_mean=0
 def into_lists():
     """Galleries that go into lists with a few rows."""
     return patch("rushes.processors.gallery.shortlist.Sizes", lambda: SMALL)
-
-
-def finished(work):
-    """The result of work in pieces."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value
 
 
 def shuffled(partition: Partition, rng: np.random.Generator) -> None:
@@ -64,7 +56,7 @@ def test_what_is_near_is_the_same_together_and_alone(seed, count, lists, changin
     for item in rng.permutation(asked).tolist():
         if rng.random() < changing:
             shuffled(partition, rng)
-        assert finished(together.near(item)) == finished(Lookahead(partition, 0.2).near(item))
+        assert at_once(together.near(item)) == at_once(Lookahead(partition, 0.2).near(item))
 
 
 @pytest.mark.parametrize("lists", [False, True])

@@ -10,6 +10,7 @@ from rushes.processors.evaluation.embedders import Synthetic
 from rushes.processors.evaluation.material import Material, arrival_orders
 from rushes.processors.evaluation.metrics import bcubed
 from rushes.processors.evaluation.takes import each_its_own, one_place, places, shots_of
+from rushes.processors.gallery.pieces import at_once
 from rushes.processors.identity.items import Observation
 from rushes.processors.identity.linkage import products
 from rushes.processors.identity.neighbourhoods import merged, rows
@@ -31,18 +32,9 @@ def looked_at(material: Material):
         partition.add(Observation(row.astype(np.float16), frame=n, shot=int(material.shots[n])))
         for n, row in enumerate(material.vectors)
     ]
-    sample = run(rows(partition, [(item,) for item in items]))
-    similarity = run(products(sample.sums, sample.weights)) / np.multiply.outer(sample.weights, sample.weights)
-    return run(look_at_shots(partition, sample.groups, similarity)), sample
-
-
-def run(work):
-    """What a generator returns."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value
+    sample = at_once(rows(partition, [(item,) for item in items]))
+    similarity = at_once(products(sample.sums, sample.weights)) / np.multiply.outer(sample.weights, sample.weights)
+    return at_once(look_at_shots(partition, sample.groups, similarity)), sample
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -80,7 +72,7 @@ def test_rows_added_up_are_the_sums_of_their_items(shots, seed):
     vectors = np.random.default_rng(seed).standard_normal((len(shots), 8)).astype(np.float16)
     partition = Partition(8)
     units = [(partition.add(Observation(row, frame=n % 3)),) for n, row in enumerate(vectors)]
-    sample = run(rows(partition, units))
+    sample = at_once(rows(partition, units))
     found = merged(sample, np.array([shots.index(shot) for shot in shots]))
     for row, first in enumerate(sorted({shots.index(shot) for shot in shots})):
         mine = [item for item, shot in enumerate(shots) if shot == shots[first]]
