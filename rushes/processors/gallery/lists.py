@@ -22,10 +22,6 @@ GROW_ROWS: Final = 64
 ROUNDS: Final = 6
 """Rounds of 2-means: measured, it stands still by then."""
 
-FEW: Final = 8
-"""Probes up to which one product after the other is faster: BLAS copies a list once more before it multiplies it with
-several."""
-
 LEAST_SHARE: Final = 8
 """A split that leaves less than 1/8 on one side is made at the median instead."""
 
@@ -144,25 +140,21 @@ class Lists:
         return nearest
 
     def products(
-        self, probes: Steps32, visits: Sequence[tuple[int, NDArray[np.intp]]]
-    ) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.int64], Steps32]]:
-        """Products of probes with the rows of lists: for each (list, probes that visit it) the same, the rows' keys and
-        the products (probes, rows).
+        self, probes: Steps16, visits: Sequence[tuple[int, NDArray[np.intp]]]
+    ) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.int64], Steps32, Steps32]]:
+        """Products of probes with the rows of lists: for each (list, probes that visit it) the same, the rows' keys,
+        the products (probes, rows), and the best of each probe.
         """
-        room = np.empty((self._full, self.dim), np.float32)
+        from rushes.processors.gallery.kernel import multiply  # noqa: PLC0415 (takes a second, most galleries have no list)
+
         for number, visitors in visits:
             one = self._lists[number]
             if not one.size:
                 continue
-            rows = room[: one.size]
-            np.copyto(rows, one.rows[: one.size])
-            if len(visitors) <= FEW:
-                products = np.empty((len(visitors), one.size), np.float32)
-                for place, visitor in enumerate(visitors.tolist()):
-                    np.dot(rows, probes[visitor], out=products[place])
-            else:
-                products = probes[visitors] @ rows.T
-            yield number, visitors, one.keys[: one.size], products
+            products = np.empty((len(visitors), one.size), np.float32)
+            best = np.empty(len(visitors), np.float32)
+            multiply(one.rows[: one.size], probes, visitors, products, best)
+            yield number, visitors, one.keys[: one.size], products, best
 
     def _put(self, key: int, row: Steps16, target: int) -> None:
         home = self._home.get(key)

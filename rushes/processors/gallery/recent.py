@@ -61,9 +61,10 @@ class Recent:
         """Where a row is; None where it is not here."""
         return self._place.get(key)
 
-    def all(self) -> dict[int, Steps16]:
-        """All rows, by rising key."""
-        return {key: self.rows[place].astype(np.int16) for key, place in sorted(self._place.items())}
+    def row(self, key: int) -> Steps16 | None:
+        """A row, (d,); None where it is not here."""
+        place = self._place.get(key)
+        return None if place is None else self.rows[place].astype(np.int16)
 
     def _stamp(self, place: int) -> None:
         self.changes += 1

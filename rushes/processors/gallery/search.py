@@ -54,7 +54,7 @@ class Search:
     ) -> None:
         """`but`: rows that each probe is not compared with. `audited`: probes whose `maxima` are kept."""
         self._lists = lists
-        self._probes = probes
+        self._probes = probes.astype(np.int16)
         self._wanted = wanted
         self._left_out: dict[int, list[tuple[int, int]]] = {}
         for number, own in enumerate(but):
@@ -115,25 +115,28 @@ class Search:
         """The best products seen in these lists, what reaches the floors, and what each list cost. Other threads
         compare other lists meanwhile: a list has its own `maxima`, and a probe one `first` list that sets its floor.
         """
-        best = np.full(len(self._probes), -np.inf, np.float32)
+        from rushes.processors.gallery.kernel import sift  # noqa: PLC0415 (late, see there)
+
+        seen = np.full(len(self._probes), -np.inf, np.float32)
         near: Hits = []
         costs: list[int] = []
-        for number, visitors, keys, products in self._lists.products(self._probes, visits):
-            for probe, place in self._left_out.get(number, ()):
-                products[visitors == probe, place] = -np.inf
+        for number, visitors, keys, products, best in self._lists.products(self._probes, visits):
+            if number in self._left_out:
+                for probe, place in self._left_out[number]:
+                    products[visitors == probe, place] = -np.inf
+                products.max(axis=1, out=best)
             if first:
                 floors[visitors] = self._wanted.floor(products)
-            top = products.max(axis=1)
-            best[visitors] = np.maximum(best[visitors], top)
             if self._maxima.size:
                 audit = self._audit[visitors]
-                self._maxima[audit[audit >= 0], number] = top[audit >= 0]
-            hit = np.flatnonzero(top >= floors[visitors])
-            if len(hit):
-                rows, columns = np.nonzero(products[hit] >= floors[visitors[hit], None])
-                near.append((visitors[hit[rows]], keys[columns], products[hit[rows], columns]))
+                self._maxima[audit[audit >= 0], number] = best[audit >= 0]
+            hits, scores = np.empty((2, products.size), np.int64), np.empty(products.size, np.float32)
+            count = sift(products, best, visitors, floors, seen, hits, scores)
+            if count:
+                numbers, places = hits[:, :count].copy()
+                near.append((numbers, keys[places], scores[:count].copy()))
             costs.append(rows_cost(len(keys), self._lists.dim, len(visitors)))
-        return best, near, costs
+        return seen, near, costs
 
 
 def _by_list(orders: dict[int, NDArray[np.intp]]) -> list[tuple[int, NDArray[np.intp]]]:

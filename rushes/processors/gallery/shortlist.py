@@ -2,11 +2,16 @@
 
 A small gallery is one matrix. In a large one, rows are in `Lists`, which stand still for an epoch of `EPOCH` changes or
 more; what changed meanwhile is in the matrix and is always looked at. So many probes share one product, and changes
-made before their turn comes are looked at again.
+made before their turn comes are looked at again. A gallery that grows large puts its rows into lists little by little
+before any is looked into, so that no change takes long.
 """
 
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from itertools import islice
+from threading import Thread
 from typing import Final
 
 import numpy as np
@@ -20,7 +25,13 @@ from rushes.processors.gallery.search import Found, Search, Wanted
 from rushes.processors.gallery.stopping import WINDOW, Audits
 
 FLAT_ROWS: Final = 8_192
-"""Rows up to which one product with all is faster than lists: .1 ms a probe."""
+"""Rows up to which one product with all is as fast as lists: .1 ms a probe. From half as many on, lists are made."""
+
+TAKEN: Final = 512
+"""Rows that lists in the making take at a time: some 10 ms."""
+
+TAKEN_EVERY: Final = 128
+"""Changes between two times, a quarter of `TAKEN`: so lists are complete before there are `FLAT_ROWS`."""
 
 EPOCH: Final = 1_024
 """Changed rows between two settlements of the lists: each costs 5 ms at 100,000 rows and 60 ms at a million."""
@@ -35,6 +46,7 @@ changes with time."""
 SPARE: Final = 8
 """Near rows kept of the lists beyond those asked for: some may have changed since."""
 
+KERNEL: Final = "rushes.processors.gallery.kernel"
 
 ATTEMPTS: Final = 3
 """Of a search in pieces, while others settle the lists: a search changes few rows, and an epoch has many."""
@@ -65,7 +77,9 @@ class Shortlist:
         self.audits: Audits | None = None
         self.epoch = 0
         """Settlements of the lists so far."""
-        self._gone: set[int] = set()
+        self.unlisted: dict[int, None] = {}
+        """Rows that changed since the lists last took them."""
+        self._changes = 0
         self._stale: NDArray[np.bool_] = np.zeros(0, np.bool_)
         """By key: rows in the lists that are no longer what they say. Keys count up from 0."""
 
@@ -77,15 +91,12 @@ class Shortlist:
     def put(self, key: int, row: Vec64) -> None:
         """Insert or replace a row of length 1 or less, (d,)."""
         self.recent.put(key, in_steps(row))
-        self._gone.discard(key)
-        self._count(key)
+        self._changed(key)
 
     def drop(self, key: int) -> None:
         """Take a row out; none there is fine."""
         self.recent.drop(key)
-        if key in self.lists:
-            self._gone.add(key)
-        self._count(key)
+        self._changed(key)
 
     def current(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which rows in the lists are still what they say."""
@@ -112,23 +123,46 @@ class Shortlist:
         yield from found.look()
         return found
 
-    def _count(self, key: int) -> None:
-        """Take note that a row changed; settle the lists when it is time."""
+    def _changed(self, key: int) -> None:
+        """Take note that a row changed; bring the lists up to date when it is time."""
         if key >= len(self._stale):
             self._stale = np.concatenate([self._stale, np.zeros(key + 1, np.bool_)])
         self._stale[key] = True
-        epoch = max(self.sizes.epoch, len(self.lists) // EPOCH_SHARE)
-        if len(self.recent) + len(self._gone) < (epoch if self.lists.count else self.sizes.flat_rows):
-            return
-        self.lists.change({**dict.fromkeys(sorted(self._gone)), **self.recent.all()})
+        self.unlisted[key] = None
+        self._changes += 1
+        flat_rows = self.sizes.flat_rows
+        if self.audits is not None:
+            if len(self.unlisted) >= max(self.sizes.epoch, len(self.lists) // EPOCH_SHARE):
+                self._settle()
+        elif len(self.recent) >= flat_rows:
+            self.audits = Audits(self.sizes.window)
+            self._settle()
+        elif len(self.recent) >= flat_rows // 2 and self._changes % min(TAKEN_EVERY, max(1, flat_rows // 16)) == 0:
+            _compile_early()
+            self._take(min(TAKEN, flat_rows // 4))
+
+    def _take(self, most: int) -> None:
+        """Put changed rows into the lists, those that changed first."""
+        taken = list(islice(self.unlisted, most))
+        self.lists.change({key: self.recent.row(key) for key in taken})
+        for key in taken:
+            del self.unlisted[key]
+
+    def _settle(self) -> None:
+        """Begin an epoch: all rows are in the lists."""
+        assert self.audits is not None, "lists are looked into"
+        self._take(len(self.unlisted))
         self.lists.settle()
         self.recent = Recent(self.dim)
-        self._gone.clear()
         self._stale[:] = False
         self.epoch += 1
-        if self.audits is None:
-            self.audits = Audits(self.sizes.window)
         self.audits.settle(len(self.lists), self.lists.count)
+
+
+def _compile_early() -> None:
+    """Compile in a thread what lists are compared with, once: else the first look into a list would wait for it."""
+    if KERNEL not in sys.modules:
+        Thread(target=import_module, args=(KERNEL,), name="compile").start()
 
 
 class Probes:
@@ -156,7 +190,7 @@ class Probes:
         """
         if but is not None:
             self._but[number] = but
-            if self.stands and any(key in self._gallery.lists for key in but):
+            if self.stands and self._search is not None and any(key in self._gallery.lists for key in but):
                 self._waiting[number] = False
                 alone = self._probes[number][None]
                 return Probes(self._gallery, alone, self._wanted, [but], audited=self._audited).near(0)
@@ -208,6 +242,7 @@ class Probes:
         yield 2 * rows_cost(lists.count, lists.dim, len(waiting))
         self._first = yield from search.look({number: order[:look] for number, order in orders.items()})
         self._later = {number: order[look:] for number, order in orders.items()}
+        self._orders = orders
         going_on = {
             number: order
             for number, order in self._later.items()
@@ -223,8 +258,9 @@ class Probes:
         """What the lists have, as far as it still holds. What is looked into depends on the gallery as it now is, not
         as it was when the probes were looked at together.
         """
-        found = self._first[number]
+        found, looked = self._first[number], len(self._orders[number]) - len(self._later[number])
         if number in self._everywhere or not self._stops(number, new):
+            looked = len(self._orders[number])
             if number not in self._rest:
                 self._rest |= at_once(search.look({number: self._later[number]}, self._first))
             found += self._rest[number]
@@ -234,4 +270,12 @@ class Probes:
                 search.maxima(number)[self._everywhere[number]], float(self._wanted.at_least) - NEARLY * SQUARE
             )
         current = self._gallery.current(found.keys)
+        if not current.all() and current.sum() < self._wanted.top:
+            return self._unchanged(number, self._orders[number][:looked])
         return Found(found.keys[current], found.scores[current], found.best)
+
+    def _unchanged(self, number: int, order: NDArray[np.intp]) -> Found:
+        """What these lists have, but for what changed: where too few of the nearest were left."""
+        but = {*self._but[number], *self._gallery.unlisted}
+        search = Search(self._gallery.lists, self._probes[number][None], self._wanted, [but], np.zeros(0, np.intp))
+        return at_once(search.look({0: order}))[0]

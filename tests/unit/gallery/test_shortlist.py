@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rushes.processors.gallery.integers import SQUARE, in_steps, rounding_error
+from rushes.processors.gallery.integers import SQUARE, Steps16, in_steps, rounding_error
 from rushes.processors.gallery.shortlist import Shortlist, Sizes
 
 DIM = 32
@@ -182,6 +184,56 @@ def test_a_row_is_not_compared_with_its_own():
         others[key] = -1
         assert key not in near
         assert int(others.argmax()) in near
+
+
+def test_nor_where_few_are_left_beside_it():
+    rng = np.random.default_rng(5)
+    gallery = Shortlist(DIM, SMALL)
+    rows = units(rng, 80)
+    for key, row in enumerate(rows):
+        gallery.put(key, row)
+    for key in range(4, 80):
+        gallery.drop(key)
+    probes = gallery.probe(rows[:4], 2.0, 9, [{key} for key in range(4)])
+    for key in range(4):
+        assert probes.near(key).tolist() == [other for other in range(4) if other != key]
+
+
+def test_the_nearest_are_found_although_all_that_were_nearer_changed():
+    """More of them than are kept of the lists in reserve."""
+    rng = np.random.default_rng(7)
+    gallery = Shortlist(DIM, Sizes(flat_rows=64, epoch=64, list_rows=128, window=10_000))
+    probe = units(rng, 1)
+    near = probe + 0.1 * units(rng, 30)
+    rows = np.concatenate([near / np.linalg.norm(near, axis=1, keepdims=True), units(rng, 50)])
+    for key, row in enumerate(rows):
+        gallery.put(key, row)
+    looked = gallery.probe(probe, 2.0, 3)
+    for key in range(30):
+        gallery.drop(key)
+    assert gallery.epoch == 1, "the lists must not have been settled meanwhile"
+    best = 30 + np.argsort(-(rows[30:] @ probe[0]))[:3]
+    assert set(best.tolist()) <= set(looked.near(0).tolist())
+    assert set(best.tolist()) <= set(gallery.probe(probe, 2.0, 3).near(0).tolist())
+
+
+def test_growing_large_no_change_takes_many_rows():
+    """Lists are complete when they are first looked into, and were made of a few rows at a time."""
+    gallery, taken = Shortlist(DIM, Sizes(flat_rows=1_024, epoch=64, list_rows=32)), []
+    change = gallery.lists.change
+
+    def noted(rows: Mapping[int, Steps16 | None]) -> None:
+        taken.append(len(rows))
+        change(rows)
+
+    with patch.object(gallery.lists, "change", noted):
+        for key, row in enumerate(units(np.random.default_rng(8), 1_024)):
+            assert gallery.audits is None
+            gallery.put(key, row)
+    assert gallery.audits is not None
+    assert len(gallery.lists) == 1_024
+    assert len(gallery.recent) == 0
+    assert max(taken) <= 256
 
 
 @pytest.mark.parametrize(("spread", "founders"), [(0.4, 0.1), (1.0, 0.3), (1.5, 1.0)])
