@@ -1,9 +1,11 @@
 """Items decided a second, memory an item, and entries replayed a second:
 
-    python benchmarks/bench_fold.py [--frames 20000] [--people 200] [--places 400] [--step 5000] [--policy fixed]
+    python benchmarks/bench_fold.py [--frames 20000] [--people 200] [--places 400] [--step 5000] [--batch 128]
+        [--policy fixed]
 
 Each entry is a shot of one frame with a scene and two faces (512 dimensions). People and places come back with the
-noise of a real embedder (cosines of .94 to a centre), so that clusters grow. `p99` and `worst`: how long an entry waits
+noise of a real embedder (cosines of .94 to a centre), so that clusters grow. Entries come in batches, as to a worker,
+and the items of one are compared together. `p99` and `worst`: how long an entry waits
 for itself and its slice of background work. All is processor time: the fold is one thread. Beside it stands the least
 that any online clustering by centroids does: one float32 product of the item with all clusters.
 """
@@ -11,6 +13,7 @@ that any online clustering by centroids does: one float32 product of the item wi
 import argparse
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import psutil
@@ -21,6 +24,7 @@ from rushes.infra.library_log.codec import decode_record, encode_entry
 from rushes.infra.library_log.port import LogPosition
 from rushes.infra.long_lived import LongLived
 from rushes.processors.clustering.fold import apply
+from rushes.processors.clustering.foresight import expect
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.policy import Policy
 from rushes.schemas.event import ItemKind
@@ -91,6 +95,15 @@ class Footage:
         )
 
 
+def in_batches(
+    entries: Iterator[ItemsEmbedded], size: int
+) -> Iterator[tuple[ItemsEmbedded, tuple[ItemsEmbedded, ...]]]:
+    """Each entry, and the batch that it is the first of, if any."""
+    while batch := tuple(islice(entries, size)):
+        yield batch[0], batch
+        yield from ((entry, ()) for entry in batch[1:])
+
+
 def rss_bytes() -> int:
     size: int = psutil.Process().memory_info().rss
     return size
@@ -113,6 +126,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--places", type=int, default=400)
     parser.add_argument("--step", type=int, default=5_000, help="frames between two lines of the table")
+    parser.add_argument("--batch", type=int, default=128, help="entries that are there at once; 1: each by itself")
     parser.add_argument("--policy", choices=("calibrated", "fixed"), default="calibrated")
     options = parser.parse_args()
     print(describe("numpy", "pydantic", "scipy"))
@@ -128,12 +142,14 @@ def main() -> None:
         f"{'items':>8} {'clusters':>8} {'noise':>7} {'items/s':>9} {'us/item':>8} {'KB/item':>8} {'p99 ms':>7} "
         f"{'worst':>6}"
     )
-    for done, entry in enumerate(footage.entries(options.frames), 1):
+    for done, (entry, batch) in enumerate(in_batches(footage.entries(options.frames), options.batch), 1):
         line = encode_entry(entry)
         if len(lines) < options.step:
             lines.append(line)
             text_bytes += len(line)
         started = time.process_time()
+        if batch:
+            expect(library, batch)
         apply(library, entry)
         memory.grew()
         waits_s.append(time.process_time() - started)

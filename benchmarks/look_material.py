@@ -74,8 +74,8 @@ def _looks(
     low = calibration.join - Schedule().margin * (1 - calibration.join)
     figures, gained = [np.zeros((0, len(FIGURES)))], [np.zeros(0)]
     for item in items:
-        near = at_once(Lookahead(partition, low).near(item))
-        seen, _ = at_once(around(partition, item, near, calibration.join))
+        near = at_once(Lookahead(partition, calibration.join, low).near(item))
+        seen, _ = at_once(around(partition, item, near))
         if len(seen.groups) < 2:
             continue
         gram = at_once(products(seen.sums, seen.weights))

@@ -253,7 +253,7 @@ class Consolidator:
 
     def _look_at_agenda(self, arrived: int, *, everything: bool) -> Work:
         threshold = self.calibration.join
-        ahead = Lookahead(self.partition, threshold - self.schedule.margin * (1 - threshold))
+        ahead = Lookahead(self.partition, threshold, threshold - self.schedule.margin * (1 - threshold))
         for item in self._agenda.pending(threshold, arrived, everything=everything):
             yield SWEEP_COST
             if item is None:
@@ -302,7 +302,7 @@ class Consolidator:
         """Link an item's cluster, or `some` items of it beside the others as one. Gives the clusters of it now."""
         partition = self.partition
         near = yield from ahead.near(item)
-        found, own = yield from around(partition, item, near, threshold, some)
+        found, own = yield from around(partition, item, near, some)
         refused, inner = near.low, math.inf
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)

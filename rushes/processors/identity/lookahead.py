@@ -5,7 +5,7 @@ It holds no promise. What changed before its turn came is searched for by itself
 again; so a look finds what it would find alone, whatever was searched for together and when.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,11 @@ from rushes.processors.identity.slices import STEP_COST
 
 TOGETHER: Final = 128
 """Looks whose searches are made together: beyond, less is saved than grows stale."""
+
+MOST_BELOW: Final = 16
+"""Neighbours looked at that are below the threshold, as many in clusters as waiting: they might exchange something. How
+many look a little alike grows with the library, and what a look costs must not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Looker:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Clusters and waiting items that score `low` or more, best first."""
+    """Clusters and waiting items, best first: all of the threshold, or the `MOST_BELOW` best of `low` or more."""
 
     low: float
     clusters: list[Scored]
@@ -59,10 +64,11 @@ class Near:
 
 
 class Lookahead:
-    """Neighbours down to a score, of items in any order."""
+    """Neighbours of items in any order: all of `threshold`, and the nearest of those between it and `low`."""
 
-    def __init__(self, partition: Partition, low: float) -> None:
+    def __init__(self, partition: Partition, threshold: float, low: float) -> None:
         self.partition = partition
+        self.threshold = threshold
         self.low = low
         self._lookers: list[Looker] = []
         self._place: dict[int, int] = {}
@@ -85,8 +91,9 @@ class Lookahead:
         weights = [looker.weight for looker in self._lookers]
         clusters = [looker.itself for looker in self._lookers]
         itself = [(looker.item,) for looker in self._lookers]
-        among_clusters = yield from partition.clusters.scoring_many(sums, weights, self.low, 0, clusters)
-        among_waiting = yield from partition.noise.scoring_many(sums, weights, self.low, 0, itself)
+        reach = self.threshold, MOST_BELOW
+        among_clusters = yield from partition.clusters.scoring_many(sums, weights, *reach, clusters)
+        among_waiting = yield from partition.noise.scoring_many(sums, weights, *reach, itself)
         self._found = among_clusters, among_waiting
 
     def near(self, item: int) -> Generator[int, None, Near]:
@@ -101,7 +108,10 @@ class Lookahead:
         if self.holds(item) and self._found is not None:
             place = self._place.pop(item)
             if self._lookers[place].is_as(looker):
-                return Near(self.low, self._found[0].of(place), self._found[1].of(place))
-        clusters = partition.scores(looker.total, 0, self.low, looker.weight, looker.itself)
-        waiting = partition.noise_scores(looker.total, 0, self.low, looker.weight, (item,))
-        return Near(self.low, clusters, waiting)
+                return self._near(self._found[0].of(place), self._found[1].of(place))
+        reach = MOST_BELOW, self.threshold, looker.weight
+        clusters = partition.scores(looker.total, *reach, looker.itself)
+        return self._near(clusters, partition.noise_scores(looker.total, *reach, (item,)))
+
+    def _near(self, clusters: Sequence[Scored], waiting: Sequence[Scored]) -> Near:
+        return Near(self.low, *([each for each in found if each[1] >= self.low] for found in (clusters, waiting)))

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from rushes.processors.identity.agenda import SWEEP_COST
-from rushes.processors.identity.gallery import Scored
 from rushes.processors.identity.lookahead import Near
 from rushes.processors.identity.neighbourhoods import (
     Block,
@@ -34,11 +33,6 @@ MOST_UNITS: Final = 400
 MOST_NEAR: Final = 100
 """Neighbours in clusters, and as many that wait."""
 
-MOST_BELOW: Final = 16
-"""Likewise, of those below the threshold: they might exchange something, the nearest first. How many look a little
-alike grows with the library, and what a look costs must not.
-"""
-
 LEAST_UNITS: Final = 32
 """Units that a neighbour may have whatever the cluster's size."""
 
@@ -56,7 +50,7 @@ DRAWS: Final = 10_000
 
 
 def around(
-    partition: Partition, item: int, near: Near, threshold: float, some: Sequence[int] | None = None
+    partition: Partition, item: int, near: Near, some: Sequence[int] | None = None
 ) -> Generator[int, None, tuple[Rows, list[Unit]]]:
     """Rows of an item's cluster (or of the item) and of the clusters and waiting items near it; and the units among
     them that are its own. `some`: items of the cluster to look at one by one, beside all the others as one.
@@ -70,13 +64,13 @@ def around(
         own = [each for unit in good_units(partition, some) for each in unit]
         blocks += _block(partition, cluster, own)
     items, room = list(own), max(len(own), LEAST_UNITS)
-    for other in _nearest(near.clusters, threshold):
+    for other, _ in near.clusters[:MOST_NEAR]:
         members = partition.members(other)
         if len(members) <= room and len(items) + len(members) <= MOST_UNITS:
             items += sorted(members)
         else:
             blocks += _block(partition, other, [])
-    items += [other for other in _nearest(near.waiting, threshold) if len(items) < MOST_UNITS]
+    items += [other for other, _ in near.waiting[:MOST_NEAR] if len(items) < MOST_UNITS]
     units = good_units(partition, items)
     yield MEMBER_COST * (len(own) + len(items))
     if len(units) + len(blocks) > 1:
@@ -86,12 +80,6 @@ def around(
     if blocks:
         found = yield from apart_blocks(partition, found)
     return found, good_units(partition, own)
-
-
-def _nearest(near: Sequence[Scored], threshold: float) -> list[int]:
-    """Of neighbours, best first, those that are looked at."""
-    above = sum(score >= threshold for _, score in near)
-    return [other for other, _ in near[: min(max(above, MOST_BELOW), MOST_NEAR)]]
 
 
 def further_looks(partition: Partition, cluster: int) -> int:

@@ -12,11 +12,11 @@ from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.clusterer import Clusterer
 from rushes.processors.identity.facts import Contradiction
 from rushes.processors.identity.items import Observation
-from rushes.processors.identity.lookahead import Lookahead
+from rushes.processors.identity.lookahead import MOST_BELOW, Lookahead
 from rushes.processors.identity.pairs import SAMPLE_COST
 from rushes.processors.identity.schedule import Schedule
 from rushes.processors.identity.slices import MOST_AT_ONCE
-from rushes.processors.identity.vicinity import MOST_BELOW, around
+from rushes.processors.identity.vicinity import MOST_NEAR, around
 from tests.broken_facts import broken_facts
 from tests.making_identities import Made, alone, groups, identities, run
 
@@ -179,7 +179,7 @@ def test_an_item_that_came_to_the_wrong_cluster_leaves_it_when_only_what_came_is
         clusterer.consolidator.note(item)
     with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
         clusterer.settle()
-    assert looked.call_args_list[0].args[4] == came
+    assert looked.call_args_list[0].args[3] == came
     assert [partition.cluster_of(item) == one for item in came] == [True, True, False]
     assert len(partition.members(one)) == 42
 
@@ -191,7 +191,7 @@ def test_a_cluster_is_looked_at_in_full_when_it_grew_by_a_quarter_however_often_
         for number in range(80, 100):
             clusterer.observe([Observation(made.vectors[number], frame=number)])
             clusterer.settle()
-            in_full.append(looked.call_args.args[4] is None)
+            in_full.append(looked.call_args.args[3] is None)
     assert in_full == [place in {9, 19} for place in range(20)], "10 of 40 came to each"
 
 
@@ -206,12 +206,12 @@ def test_a_look_takes_few_of_those_that_are_a_little_alike_however_many_they_are
         if number % 3 == 0:
             cluster = partition.new_cluster(founder=number)
         partition.put(number, cluster)
-    near = at_once(Lookahead(partition, 0.2).near(0))
-    assert len(near.clusters) > 100
-    among, own = at_once(around(partition, 0, near, 0.5))
+    mean, weight = partition.clusters.total(0), partition.clusters.weight(0)
+    alike = [cluster for cluster, _ in partition.scores(mean, 0, 0.2, weight, (0,))]
+    assert len(alike) > MOST_NEAR
+    among, own = at_once(around(partition, 0, at_once(Lookahead(partition, 0.5, 0.2).near(0))))
     assert own == [(0,), (1,), (2,)]
-    assert len(among.groups) <= 3 + 3 * MOST_BELOW
-    shown = {partition.cluster_of(unit[0]) for group in among.groups for unit in group} - {partition.cluster_of(0)}
-    assert shown == {cluster for cluster, _ in near.clusters[:MOST_BELOW]}, "the nearest"
-    everybody, _ = at_once(around(partition, 0, near, 0.1))
+    shown = {partition.cluster_of(unit[0]) for group in among.groups for unit in group} - {0}
+    assert shown == set(alike[:MOST_BELOW]), "the nearest"
+    everybody, _ = at_once(around(partition, 0, at_once(Lookahead(partition, 0.1, 0.1).near(0))))
     assert len(everybody.groups) > 4 * len(among.groups), "at or above the threshold all of them may be one"

@@ -49,14 +49,14 @@ def test_what_is_near_is_the_same_together_and_alone(seed, count, lists, changin
         if label < len(homes):
             partition.put(place, homes[label])
     asked = rng.choice(partition.items_counted, count % partition.items_counted + 1, replace=False).tolist()
-    together = Lookahead(partition, 0.2)
+    together = Lookahead(partition, 0.5, 0.2)
     for _ in together.search(asked):
         if rng.random() < changing:
             shuffled(partition, rng)
     for item in rng.permutation(asked).tolist():
         if rng.random() < changing:
             shuffled(partition, rng)
-        assert at_once(together.near(item)) == at_once(Lookahead(partition, 0.2).near(item))
+        assert at_once(together.near(item)) == at_once(Lookahead(partition, 0.5, 0.2).near(item))
 
 
 @pytest.mark.parametrize("lists", [False, True])
@@ -92,6 +92,6 @@ def test_no_piece_of_a_search_is_larger_than_stated(count):
         partition.add(Observation(vector, frame=item))
         if item % 2:
             partition.put(item, partition.new_cluster(item))
-    costs = list(Lookahead(partition, 0.2).search(range(TOGETHER)))
+    costs = list(Lookahead(partition, 0.5, 0.2).search(range(TOGETHER)))
     assert len(costs) > 2
     assert max(costs) <= MOST_AT_ONCE + TOGETHER * STEP_COST
