@@ -303,16 +303,19 @@ class Consolidator:
         partition = self.partition
         near = yield from ahead.near(item)
         found, own = yield from around(partition, item, near, some)
-        refused, inner = near.low, math.inf
+        merges: list[Merge] = []
+        heights: list[float] = []
         if len(found.groups) > 1:
             gram = yield from products(found.sums, found.weights)
             merges = yield from agglomerate(gram, found.weights, found.apart, near.low)
             heights = heights_of(_rows_of(found, own, partition.cluster_of(item)), merges)
-            inner = min((height for height in heights if height >= threshold), default=inner)
-            refused = max([near.low, *(height for height in heights if height < threshold)])
             merges = [merge for merge in merges if merge.height > near.low]
             grouping = yield from self._cut(found, gram, merges, whole=len(partition.clusters) == 1, part=True)
             yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
+        by_itself = not (near.clusters or near.waiting) and len(merges) == len(found.groups) - 1
+        floor = near.beyond if by_itself else near.low
+        refused = max([floor, *(height for height in heights if height < threshold)])
+        inner = min((height for height in heights if height >= threshold), default=math.inf)
         found_in = {partition.cluster_of(each) for each in (item, *(each for unit in own for each in unit))}
         homes = sorted(home for home in found_in if home is not None)
         self._agenda.looked_at(item, homes, Ended(refused, inner), at_some=some is not None)

@@ -61,6 +61,8 @@ class Near:
     low: float
     clusters: list[Scored]
     waiting: list[Scored]
+    beyond: float
+    """The best score below `low`."""
 
 
 class Lookahead:
@@ -114,4 +116,6 @@ class Lookahead:
         return self._near(clusters, partition.noise_scores(looker.total, *reach, (item,)))
 
     def _near(self, clusters: Sequence[Scored], waiting: Sequence[Scored]) -> Near:
-        return Near(self.low, *([each for each in found if each[1] >= self.low] for found in (clusters, waiting)))
+        among, others = ([each for each in found if each[1] >= self.low] for found in (clusters, waiting))
+        beyond = max((score for _, score in [*clusters, *waiting] if score < self.low), default=-1.0)
+        return Near(self.low, among, others, beyond)

@@ -1,5 +1,7 @@
 """Libraries too large to be linked as a whole, made small: each cluster is looked at with what is near it."""
 
+from dataclasses import replace
+from itertools import combinations
 from unittest.mock import patch
 
 import numpy as np
@@ -215,3 +217,30 @@ def test_a_look_takes_few_of_those_that_are_a_little_alike_however_many_they_are
     assert shown == set(alike[:MOST_BELOW]), "the nearest"
     everybody, _ = at_once(around(partition, 0, at_once(Lookahead(partition, 0.1, 0.1).near(0))))
     assert len(everybody.groups) > 4 * len(among.groups), "at or above the threshold all of them may be one"
+
+
+def test_a_lower_threshold_has_only_those_looked_at_again_that_it_reaches_somebody_for():
+    made = identities(5, [12, 12, 12], spread=0.5)
+    clusterer = Clusterer(64, KNOWN, LARGE)
+    consolidator, clusters = clusterer.consolidator, clusterer.partition.clusters
+    consolidator.fix(KNOWN)
+    for frame in alone(made, list(range(36))):
+        clusterer.observe(frame)
+    clusterer.settle()
+    assert groups(clusterer, list(range(36))) == {frozenset(range(start, start + 12)) for start in (0, 12, 24)}
+    homes = [clusterer.partition.cluster_of(item) for item in (0, 12, 24)]
+    nearest = max(
+        clusters.score(one, clusters.total(other), clusters.weight(other))
+        for one, other in combinations([home for home in homes if home is not None], 2)
+    )
+    assert nearest < 0.3, "far below what a look at .5 looks for"
+
+    def looks_at(threshold: float) -> int:
+        consolidator.fix(replace(KNOWN, join=threshold))
+        consolidator._agenda.sweep()
+        with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
+            clusterer.settle()
+        return looked.call_count
+
+    assert looks_at(nearest + 0.01) == 0
+    assert looks_at(nearest - 0.01) > 0
