@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -37,6 +37,9 @@ OWN_SPREAD: Final = 4.0
 
 UNIT_COST: Final = 20_000
 """Operations that moving an item takes as long as (some 30 us)."""
+
+EXPLAINED: Final = 128
+"""Moves whose nearest clusters are searched for together."""
 
 FLAT_ROWS: Final = 8_192
 """Rows up to which a gallery compares with every one."""
@@ -221,12 +224,10 @@ def settle_late(partition: Partition, unit: Unit, calibration: Calibration) -> N
 
 def explain(partition: Partition, touched: Touched, threshold: float) -> list[Move]:
     """The moves among what was touched, with scores and nearest clusters as they now are."""
+    moved = [item for item, previous in touched.items() if partition.cluster_of(item) != previous]
     moves = []
-    for item, previous in touched.items():
-        cluster = partition.cluster_of(item)
-        if cluster == previous:
-            continue
-        entry = partition.entry(item)
+    for item, nearest in zip(moved, _nearest(partition, moved), strict=True):
+        previous, cluster, entry = touched[item], partition.cluster_of(item), partition.entry(item)
         own = None
         if cluster is not None:
             rest = partition.clusters.weight(cluster) - entry.weight
@@ -234,7 +235,6 @@ def explain(partition: Partition, touched: Touched, threshold: float) -> list[Mo
                 with_it = partition.clusters.score(cluster, entry.vector(), 1.0)
                 itself = _self_score(partition, item)
                 own = (with_it * (rest + entry.weight) - entry.weight * itself) / rest
-        nearest = partition.scores(entry.vector(), NEAREST + 1, 2.0)
         others = [score for near, score in nearest if near != cluster]
         score = own if cluster is not None else (others[0] if others else None)
         margin = own - others[0] if own is not None and others else None
@@ -251,6 +251,14 @@ def explain(partition: Partition, touched: Touched, threshold: float) -> list[Mo
             )
         )
     return moves
+
+
+def _nearest(partition: Partition, items: Sequence[int]) -> Iterator[list[Scored]]:
+    """The nearest clusters of each item, its own among them; some items are searched for together."""
+    for start in range(0, len(items), EXPLAINED):
+        vectors = np.stack([partition.entry(item).vector() for item in items[start : start + EXPLAINED]])
+        scores = partition.clusters.scores_many(vectors, [1.0] * len(vectors), 2.0, NEAREST + 1)
+        yield from (scores.of(number) for number in range(len(vectors)))
 
 
 def _self_score(partition: Partition, item: int) -> float:
