@@ -4,9 +4,8 @@ Each merge of a library whose truth is known is a case: right where B-cubed prec
 best cut of its two parts, and counting as much as they gain or lose. A network of one hidden layer beside a linear term
 is fitted to them by logistic loss with a ridge (L-BFGS). Some 1,800 libraries of up to 1,500 items are drawn, each cold
 and with a profile, and looks at parts of 72 larger ones; none is of the robustness suite. It takes a quarter of an hour
-on two cores. The weights in the product are of OMP_NUM_THREADS=2; of another number of threads they differ, by .03 at
-most. And they are of looks with up to 100 neighbours, before those were bounded (decision 23): made again they are
-others, which nothing was measured with. --sets names the folder of the labelled sets.
+on two cores. The weights in the product are of OMP_NUM_THREADS=1; of another number of threads they differ, by .03 at
+most. --sets names the folder of the labelled sets.
 """
 
 import argparse
