@@ -13,13 +13,14 @@ from typing import Final
 EVERY: Final = 64
 """Changes of the state between two times: the young objects of so many are looked at in about a millisecond."""
 
+atexit.register(gc.unfreeze)  # else native libraries find their types alive at the end, and say so at length
+
 
 class LongLived:
     """State that grows, told of each change."""
 
     def __init__(self) -> None:
         self._changes = 0
-        atexit.register(gc.unfreeze)  # else native libraries find their types alive at the end, and say so at length
 
     def grew(self) -> None:
         """The state changed."""

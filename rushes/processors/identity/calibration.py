@@ -169,10 +169,11 @@ def calibrate(
         worths.append(worth - voices.told_weight * evidence.contradicted(inside, voices.told_alone))
         slack = (min(level.high, near + 0.15) - max(level.low, near - 0.15)) / 4
         calibrations.append(Calibration(inside, level.different_mean, level.different_std, level.typical, count, slack))
-    place = int(np.argmax(worths))
+    by_level = np.array(worths)
+    place = int(by_level.argmax())
     if prior is None:
-        place = _finest(np.array(worths), np.array([level.groups for level in found]), place)
-    return _uncertain(np.array(worths), calibrations, place)
+        place = _finest(by_level, np.array([level.groups for level in found]), place)
+    return _uncertain(by_level, calibrations, place)
 
 
 def _finest(worths: Values, groups: NDArray[np.int64], best: int) -> int:

@@ -115,7 +115,7 @@ class Gallery:
         """Rows of linkage >= `at_least` to a sum of grid vectors, and the `top` best whatever their score; best first,
         ties to the older, without those of `but`.
 
-        All of them up to 8,192 rows. Of more, the best is among them with probability .9993 or more, if probes are
+        All of them up to 8,192 rows. Of more, the best is among them with probability .9995 or more, if probes are
         like the last 4,096 `arriving` ones, and beside it what is near it.
         """
         if arriving and self._foresight is not None:
