@@ -10,15 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rushes.processors.gallery.pieces import Pieces, at_once
+from rushes.processors.gallery.rows import Rows
 from rushes.processors.gallery.shortlist import Probes, Shortlist
 from rushes.processors.identity.foresight import Foresight
 from rushes.processors.identity.grid import EXACT, STEPS, Grid, Vec64, linkage
-
-FIRST_ROWS: Final = 4
-"""Most libraries are small, and a worker holds a thousand of them."""
-
-MORE_ROWS: Final = 1_024
-"""A large gallery grows by a quarter: doubling would leave half of a gigabyte unused."""
 
 PARTS: Final = 16
 """Sums are kept in sixteenths of a grid step, which all weights are multiples of."""
@@ -36,9 +31,9 @@ class Gallery:
     def __init__(self, dim: int) -> None:
         self.dim = dim
         self._near = Shortlist(dim)
-        self._sums: NDArray[np.int32] = np.zeros((FIRST_ROWS, dim), np.int32)
+        self._sums = Rows(dim)
         self._large: dict[int, Vec64] = {}
-        self._weights = np.zeros(FIRST_ROWS, np.float64)
+        self._weights = np.zeros(0, np.float64)
         self._row: dict[int, int] = {}
         self._free: list[int] = []
         self._foresight: Foresight | None = None
@@ -56,7 +51,7 @@ class Gallery:
     @property
     def bytes(self) -> int:
         """Memory of rows and sums."""
-        return self._near.bytes + self._sums.nbytes + self._weights.nbytes
+        return self._near.bytes + self._sums.bytes + self._weights.nbytes
 
     @property
     def audits(self) -> int:
@@ -80,13 +75,14 @@ class Gallery:
             return
         parts = round(weight * PARTS)
         if after < LARGE and key in self._large:
-            self._sums[row] = self._large.pop(key) * PARTS
+            self._sums[row][:] = self._large.pop(key) * PARTS
         elif after >= LARGE > before:
             self._large[key] = self._sums[row] / PARTS
         if after >= LARGE:
             self._large[key] = self._large[key] + vector.astype(np.float64) * (parts / PARTS)
         else:
-            self._sums[row] += vector.astype(np.int32) * parts
+            row_sum = self._sums[row]
+            row_sum += vector.astype(np.int32) * parts
         self._near.put(key, self._total(key, row) / (after * STEPS))
 
     def total(self, key: int) -> Vec64:
@@ -164,7 +160,7 @@ class Gallery:
         """The exact scores of these rows, as `scores` gives them."""
         rows = np.fromiter((self._row[key] for key in keys.tolist()), np.intp, len(keys))
         weights = self._weights[rows] * weight
-        quickly = (self._sums[rows] @ probe) / (weights * (PARTS * STEPS * STEPS))
+        quickly = (self._sums.taken(rows) @ probe) / (weights * (PARTS * STEPS * STEPS))
         exact = (weights <= EXACT) & (self._weights[rows] < LARGE)
         found = [
             (key, score if sure else self.score(key, probe, weight))
@@ -180,9 +176,10 @@ class Gallery:
 
     def _take_row(self, key: int) -> int:
         row = self._free.pop() if self._free else len(self._row)
+        if row >= len(self._sums):
+            self._sums.grow()
         if row >= len(self._weights):
-            more = len(self._weights) if len(self._weights) < MORE_ROWS else len(self._weights) // 4
-            self._sums = np.concatenate([self._sums, np.zeros((more, self.dim), np.int32)])
+            more = max(len(self._sums) - len(self._weights), len(self._weights) // 4)
             self._weights = np.concatenate([self._weights, np.zeros(more)])
         self._row[key] = row
         return row
@@ -190,7 +187,7 @@ class Gallery:
     def _drop(self, key: int) -> None:
         row = self._row.pop(key)
         self._large.pop(key, None)
-        self._sums[row] = 0
+        self._sums[row][:] = 0
         self._weights[row] = 0.0
         self._free.append(row)
         self._near.drop(key)

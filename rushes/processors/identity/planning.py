@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.special import log_ndtr
 
+from rushes.processors.gallery.shortlist import FLAT_ROWS
 from rushes.processors.identity.arrival import NEAREST
 from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.gallery import Scored
@@ -40,9 +41,6 @@ UNIT_COST: Final = 20_000
 
 EXPLAINED: Final = 128
 """Moves whose nearest clusters are searched for together."""
-
-FLAT_ROWS: Final = 8_192
-"""Rows up to which a gallery compares with every one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,10 @@ from numpy.typing import NDArray
 
 from rushes.processors.gallery.integers import STEPS, Steps16, in_steps
 from rushes.processors.gallery.kernel import multiply, sift
+from rushes.processors.gallery.tile import WIDTH
+
+dims = st.one_of(st.integers(1, 20).map(WIDTH.__mul__), st.integers(1, 600))
+"""Whole vectors of the processor, which are multiplied in tiles, and others."""
 
 
 def multiplied(rows: Steps16, probes: Steps16, chosen: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
@@ -14,7 +18,7 @@ def multiplied(rows: Steps16, probes: Steps16, chosen: NDArray[np.int64]) -> tup
     return products, best
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 9), st.integers(1, 600))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 9), dims)
 def test_products_are_exact(seed: int, rows: int, probes: int, dim: int) -> None:
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((rows + probes, dim))
@@ -30,13 +34,15 @@ def test_products_are_exact(seed: int, rows: int, probes: int, dim: int) -> None
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_longest_vectors_fit(sign: int) -> None:
-    for dim in (1, 2, 17, 512):
+    for dim in (1, 2, 17, WIDTH, 512):
         one_component = np.zeros((1, dim), np.int16)
         one_component[0, -1] = STEPS
         all_alike = in_steps(np.full((1, dim), 1 / np.sqrt(dim))).astype(np.int16)
         for vector in (one_component, all_alike):
-            products, best = multiplied(vector, (sign * vector).astype(np.int16), np.zeros(1, np.int64))
-            assert products[0, 0] == best[0] == sign * int((vector.astype(np.int64) ** 2).sum())
+            rows = np.repeat(vector, 6, axis=0)
+            products, best = multiplied(rows, (sign * vector).astype(np.int16), np.zeros(2, np.int64))
+            assert (products == sign * int((vector.astype(np.int64) ** 2).sum())).all()
+            assert (best == products[:, 0]).all()
 
 
 def test_no_rows_have_no_best() -> None:
