@@ -1,9 +1,10 @@
 """What background work is to look at in a large library, such that an item costs the same whatever the size.
 
 A cluster is looked at when it grew by a quarter since it last was: a look costs a search, so there are few for each
-item. What grew less, and what waits and found nobody when it came, is looked at where everything is asked for; then of
-a cluster only what came to it is looked at one by one. When the threshold changed, only those are looked at for which
-it may decide otherwise: each look says between which thresholds it would have ended the same.
+item. What grew less, and what waits, is looked at where everything is asked for; then of a cluster only what came to it
+is looked at one by one. When the threshold changed, only those are looked at for which it may decide otherwise: each
+look says between which thresholds it would have ended the same. So does an arrival that found nobody near: a look would
+find nobody either, and who comes later looks for himself.
 """
 
 import math
@@ -64,6 +65,7 @@ class Agenda:
     def note(self, item: int) -> None:
         """An item arrived, or was decided anew."""
         partition = self.partition
+        self._alone.pop(item, None)
         cluster = partition.cluster_of(item)
         if not partition.entry(item).good:
             self.poor[item] = None
@@ -111,7 +113,7 @@ class Agenda:
         self._quota = self.partition.items_counted if everything else SWEEP_PER_ITEM * arrived
         while self._next_waiting:
             item = self._next_waiting.popleft()
-            yield item if self._is_good(item) and self._is_due(item) else None
+            yield item if self._is_good(item) and self._is_due(item, threshold) else None
             self._waiting.pop(item, None)
         while self._next_clusters:
             cluster = self._next_clusters.popleft()
@@ -146,7 +148,7 @@ class Agenda:
 
     def _foreseen(self, threshold: float) -> Iterator[int | None]:
         for item in list(self._next_waiting):
-            yield item if self._is_good(item) and self._is_due(item) else None
+            yield item if self._is_good(item) and self._is_due(item, threshold) else None
         for cluster in list(self._next_clusters):
             yield self._standing_for(cluster)
         if self._swept is None:
@@ -194,10 +196,10 @@ class Agenda:
     def _is_good(self, item: int) -> bool:
         return item in self.partition and self.partition.entry(item).good
 
-    def _is_due(self, item: int) -> bool:
-        """Whether an item that waited still does, or is in a cluster that was not looked at since it grew."""
+    def _is_due(self, item: int, threshold: float) -> bool:
+        """Whether an item that waited may find somebody, or is in a cluster that was not looked at since it grew."""
         cluster = self.partition.cluster_of(item)
-        return cluster is None or self._has_grown(cluster)
+        return not self._holds(item, threshold) if cluster is None else self._has_grown(cluster)
 
     def _has_grown(self, cluster: int) -> bool:
         ended = self._ended.get(cluster)

@@ -5,7 +5,7 @@ sure to belong with, which is thereby promoted; else it waits. A poor item never
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from rushes.processors.identity.gallery import Scored
@@ -33,6 +33,8 @@ class Verdict:
     nearest: tuple[Scored, ...]
     threshold: float
     by: Literal["likeness", "tracklet", "person"] = "likeness"
+    refused: float = 1.0
+    """Of a good item that waits: the best score it has with any cluster or waiting item."""
 
 
 def arrive(partition: Partition, items: Sequence[int], threshold: float) -> list[Verdict]:
@@ -65,6 +67,7 @@ class _Probe:
         total, weight = partition.unit_sum(self.unit)
         self.nearest = partition.scores(total, NEAREST, threshold, weight, arriving=True)
         forbidden = partition.unit_forbidden(self.unit)
+        self.refused = 1.0
         self.options: dict[Place, float] = {
             (False, cluster): score
             for cluster, score in self.nearest
@@ -73,9 +76,11 @@ class _Probe:
         if any(partition.entry(each).good for each in self.unit):
             facts = partition.facts
             apart = facts.apart(self.unit) | set(self.unit)
-            for other, score in partition.noise_scores(total, 0, threshold, weight, self.unit, arriving=True):
+            waiting = partition.noise_scores(total, 1, threshold, weight, self.unit, arriving=True)
+            self.refused = max([-1.0, *(score for _, score in [*self.nearest[:1], *waiting[:1]])])
+            for other, score in waiting:
                 partner = facts.unit(other)
-                if apart.isdisjoint(partner) and facts.unit_pin(other) is None:
+                if score >= threshold and apart.isdisjoint(partner) and facts.unit_pin(other) is None:
                     self.options.setdefault((True, partner[0]), score)
 
     def carry_out(self, place: Place | None) -> list[Verdict]:
@@ -83,7 +88,7 @@ class _Probe:
         partition, best = self.partition, self.nearest[0][1] if self.nearest else None
         if place is None:
             margin = self.nearest[0][1] - self.nearest[1][1] if len(self.nearest) > 1 else None
-            return [self._verdict(self.item, "noise", best, margin)]
+            return [replace(self._verdict(self.item, "noise", best, margin), refused=self.refused)]
         waiting, key = place
         score = self.options[place]
         verdicts = []

@@ -61,6 +61,9 @@ class Clusterer:
         verdicts = arrive(self.partition, items, self.consolidator.at_arrival.join)
         for item in items:
             self.consolidator.note(item)
+        for verdict in verdicts:
+            if verdict.decision == "noise":
+                self.consolidator.refused(verdict.item, verdict.refused)
         return verdicts
 
     def remove(self, item: int) -> None:

@@ -119,6 +119,13 @@ class Consolidator:
         self._arrived += 1
         self._agenda.note(item)
 
+    def refused(self, item: int, score: float) -> None:
+        """An item that arrived waits, for its best score with anybody is this: where a look would find nobody near
+        enough to exchange anything with, it is not looked at until the threshold falls as far, or somebody comes.
+        """
+        if score < self._low(self.calibration.join):
+            self._agenda.looked_at(item, (), Ended(score))
+
     def request(self) -> None:
         """Work is due whatever the counts."""
         self._requested = True
@@ -251,9 +258,13 @@ class Consolidator:
         if abs(self.calibration.join - before) > self.schedule.moved:
             agenda.sweep()
 
+    def _low(self, threshold: float) -> float:
+        """How far below the threshold a neighbour is looked for."""
+        return threshold - self.schedule.margin * (1 - threshold)
+
     def _look_at_agenda(self, arrived: int, *, everything: bool) -> Work:
         threshold = self.calibration.join
-        ahead = Lookahead(self.partition, threshold, threshold - self.schedule.margin * (1 - threshold))
+        ahead = Lookahead(self.partition, threshold, self._low(threshold))
         for item in self._agenda.pending(threshold, arrived, everything=everything):
             yield SWEEP_COST
             if item is None:

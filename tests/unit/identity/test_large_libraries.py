@@ -244,3 +244,49 @@ def test_a_lower_threshold_has_only_those_looked_at_again_that_it_reaches_somebo
 
     assert looks_at(nearest + 0.01) == 0
     assert looks_at(nearest - 0.01) > 0
+
+
+def test_who_found_nobody_when_he_came_is_looked_at_where_a_lower_threshold_reaches_somebody():
+    made = identities(5, [1] * 80, 256, spread=0.5)
+    clusterer = Clusterer(256, KNOWN, LARGE)
+    consolidator = clusterer.consolidator
+    consolidator.fix(KNOWN)
+    frames = alone(made, list(range(80)))
+    for frame in frames[:40]:
+        clusterer.observe(frame)
+    clusterer.settle()
+
+    def looks() -> set[int]:
+        with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
+            clusterer.settle()
+        return {call.args[1] for call in looked.call_args_list}
+
+    for frame in frames[40:]:
+        clusterer.observe(frame)
+    assert looks() == set()
+    vectors = made.vectors.astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    best = np.tril(vectors @ vectors.T, -1).max(axis=1)
+    lower = float(np.sort(best[40:])[-10:-8].mean())
+    for threshold, count in ((0.4, 0), (lower, 9)):
+        consolidator.fix(replace(KNOWN, join=threshold))
+        consolidator._agenda.sweep()
+        looked_at = {item for item in looks() if item >= 40}
+        reached = {item for item in range(40, 80) if best[item] >= threshold}
+        joined = {item for item in reached if clusterer.partition.cluster_of(item) is not None}
+        assert len(reached) == count
+        assert looked_at | joined >= reached
+        assert bool(looked_at) == bool(count)
+
+
+def test_who_is_set_free_by_a_person_is_looked_at():
+    made = identities(5, [1] * 40, 256, spread=0.5)
+    clusterer = Clusterer(256, KNOWN, LARGE)
+    clusterer.consolidator.fix(KNOWN)
+    for frame in alone(made, list(range(40))):
+        clusterer.observe(frame)
+    clusterer.settle()
+    clusterer.consolidator.note(39)
+    with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
+        clusterer.settle()
+    assert [call.args[1] for call in looked.call_args_list] == [39]
