@@ -247,7 +247,7 @@ class Consolidator:
         partition, agenda = self.partition, self._agenda
         before = self.calibration.join
         if not self._fixed:
-            chosen = yield from drawn(partition, self.schedule.sample)
+            chosen = yield from drawn(partition, self.calibration, self.schedule.sample)
             sample = yield from rows(partition, good_units(partition, chosen))
             gram = yield from products(sample.sums, sample.weights)
             yield from self._calibrate(sample, gram)

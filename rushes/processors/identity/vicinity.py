@@ -9,8 +9,10 @@ from collections.abc import Generator, Sequence
 from typing import Final
 
 import numpy as np
+from scipy.special import ndtri
 
 from rushes.processors.identity.agenda import SWEEP_COST
+from rushes.processors.identity.calibration import Calibration
 from rushes.processors.identity.lookahead import Near
 from rushes.processors.identity.neighbourhoods import (
     Block,
@@ -44,6 +46,9 @@ UNIT_COST: Final = 1_000
 
 MOST_OF_ONE: Final = 30
 """Items of a cluster in a sample."""
+
+BY_CHANCE: Final = 0.01
+"""Chance at which a near stranger is taken for more, as where the levels of a sample are judged."""
 
 DRAWS: Final = 10_000
 """Clusters drawn at most, those that are no more among them."""
@@ -88,19 +93,25 @@ def further_looks(partition: Partition, cluster: int) -> int:
     return 0 if size <= MOST_OWN else 2 * size // MOST_OWN
 
 
-def drawn(partition: Partition, count: int) -> Generator[int, None, list[int]]:
-    """Items of whole neighbourhoods: clusters drawn at random with their three nearest, 30 items of each at most."""
+def drawn(partition: Partition, calibration: Calibration, count: int) -> Generator[int, None, list[int]]:
+    """Items of whole neighbourhoods: clusters drawn at random, 30 items of each at most, with those of the three
+    nearest that are nearer than the best of so many strangers would be. Nearer ones may be parts of one identity, which
+    hardly two draws would show; but strangers chosen for being near would look like families, the more the larger the
+    library.
+    """
     rng = np.random.default_rng(len(partition))
     chosen: dict[int, None] = {}
     tried: set[int] = set()
+    beyond = chance_best(calibration, len(partition.clusters))
     for at in rng.integers(max(partition.clusters_counted, 1), size=DRAWS).tolist():
         yield SWEEP_COST
         if at in tried or at not in partition.clusters:
             continue
         tried.add(at)
         total, weight = partition.clusters.total(at), partition.clusters.weight(at)
-        for near, _ in partition.scores(total, 4, 2.0, weight):
-            items = [item for item in sorted(partition.members(near)) if partition.entry(item).good]
+        near = [other for other, score in partition.scores(total, 3, 2.0, weight, (at,)) if score > beyond]
+        for cluster in [at, *near]:
+            items = [item for item in sorted(partition.members(cluster)) if partition.entry(item).good]
             yield MEMBER_COST * len(items)
             if len(items) > MOST_OF_ONE:
                 items = sorted(items[k] for k in rng.choice(len(items), MOST_OF_ONE, replace=False))
@@ -109,6 +120,12 @@ def drawn(partition: Partition, count: int) -> Generator[int, None, list[int]]:
         if len(chosen) >= count:
             break
     return sorted(chosen)[:count]
+
+
+def chance_best(calibration: Calibration, count: int) -> float:
+    """The score that the best of so many strangers exceeds with a chance of `BY_CHANCE`."""
+    deviations = -float(ndtri(BY_CHANCE / max(count, 1)))
+    return calibration.different_mean + deviations * calibration.different_std
 
 
 def good_units(partition: Partition, items: Sequence[int]) -> list[Unit]:
