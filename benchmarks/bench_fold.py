@@ -6,13 +6,14 @@
 Each entry is a shot of one frame with a scene and two faces (512 dimensions). People and places come back with the
 noise of a real embedder (cosines of .94 to a centre), so that clusters grow. Entries come in batches, as to a worker,
 and the items of one are compared together. `p99` and `worst`: how long an entry waits
-for itself and its slice of background work. All is processor time: the fold is one thread. Beside it stands the least
-that any online clustering by centroids does: one float32 product of the item with all clusters.
+for itself and its slice of background work. F1: B-cubed, of all items so far. All is processor time: the fold is one
+thread. Beside it stands the least that any online clustering by centroids does: one float32 product of the item with
+all clusters.
 """
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 import numpy as np
@@ -27,8 +28,9 @@ from rushes.processors.clustering.fold import apply
 from rushes.processors.clustering.foresight import expect
 from rushes.processors.clustering.library import Library
 from rushes.processors.clustering.policy import Policy
+from rushes.processors.evaluation.metrics import bcubed
 from rushes.schemas.event import ItemKind
-from rushes.schemas.ids import Box, Generation, LibraryId, MediaId, ModelId, derive, frame_id, item_id
+from rushes.schemas.ids import Box, Generation, ItemId, LibraryId, MediaId, ModelId, derive, frame_id, item_id
 from rushes.schemas.log import CandidateItem, EmbeddedFrame, ItemsEmbedded, KindItems
 from rushes.schemas.vectors import encode_vector
 
@@ -47,6 +49,8 @@ class Footage:
         self._rng = np.random.default_rng(0)
         self._people = self._centres(people)
         self._places = self._centres(places)
+        self.shown: dict[ItemId, tuple[ItemKind, int]] = {}
+        """Who or what an item shows."""
 
     def entries(self, count: int) -> Iterator[ItemsEmbedded]:
         for number in range(count):
@@ -63,25 +67,24 @@ class Footage:
         time_us = number * 1_000_000
         frame = frame_id(LIBRARY, MEDIA, 0, time_us)
 
-        def group(kind: ItemKind, found: list[tuple[Box | None, NDArray[np.float64]]]) -> KindItems:
-            items = tuple(
-                CandidateItem(
-                    item_id=item_id(LIBRARY, frame, kind, box), box=box, quality=0.9, vector=encode_vector(vector)
-                )
-                for box, vector in found
-            )
-            return KindItems(kind=kind, model_id=ModelId("m"), items=items)
+        def group(kind: ItemKind, found: list[tuple[Box | None, int, NDArray[np.float64]]]) -> KindItems:
+            items = []
+            for box, shown, vector in found:
+                item = item_id(LIBRARY, frame, kind, box)
+                self.shown[item] = kind, shown
+                items.append(CandidateItem(item_id=item, box=box, quality=0.9, vector=encode_vector(vector)))
+            return KindItems(kind=kind, model_id=ModelId("m"), items=tuple(items))
 
-        place = self._places[self._rng.integers(len(self._places))]
-        pair = self._rng.choice(len(self._people), 2, replace=False)
-        faces = [(box, self._near(self._people[who])) for box, who in zip(FACES, pair, strict=True)]
+        place = int(self._rng.integers(len(self._places)))
+        pair = self._rng.choice(len(self._people), 2, replace=False).tolist()
+        faces = [(box, who, self._near(self._people[who])) for box, who in zip(FACES, pair, strict=True)]
         embedded = EmbeddedFrame(
             frame_id=frame,
             time_us=time_us,
             image_uri=f"s3://bucket/bench/frames/{number}.jpg",
             thumbnail_uri=f"s3://bucket/bench/thumbs/{number}.jpg",
             perceptual_hash="0" * 16,
-            kinds=(group("scene", [(None, self._near(place))]), group("face", list(faces))),
+            kinds=(group("scene", [(None, place, self._near(self._places[place]))]), group("face", list(faces))),
         )
         return ItemsEmbedded(
             library_id=LIBRARY,
@@ -102,6 +105,15 @@ def in_batches(
     while batch := tuple(islice(entries, size)):
         yield batch[0], batch
         yield from ((entry, ()) for entry in batch[1:])
+
+
+def f1(library: Library, shown: Mapping[ItemId, tuple[ItemKind, int]]) -> float:
+    """B-cubed, of all items there are."""
+    cluster = {item: number for number, one in enumerate(library.clusters.values()) for item in one.members}
+    items = [item for item in shown if item in library.items]
+    numbers = {what: number for number, what in enumerate(dict.fromkeys(shown.values()))}
+    found = [cluster.get(item, -1 - place) for place, item in enumerate(items)]
+    return bcubed(np.array(found), np.array([numbers[shown[item]] for item in items])).f1
 
 
 def rss_bytes() -> int:
@@ -140,7 +152,7 @@ def main() -> None:
     text_bytes = 0
     print(
         f"{'items':>8} {'clusters':>8} {'noise':>7} {'items/s':>9} {'us/item':>8} {'KB/item':>8} {'p99 ms':>7} "
-        f"{'worst':>6}"
+        f"{'worst':>6} {'F1':>6}"
     )
     for done, (entry, batch) in enumerate(in_batches(footage.entries(options.frames), options.batch), 1):
         line = encode_entry(entry)
@@ -163,7 +175,8 @@ def main() -> None:
             print(
                 f"{len(library.items):>8} {clusters:>8} {noise:>7} {items / apply_s:>9,.0f} "
                 f"{apply_s / items * 1e6:>8.0f} {kb:>8.1f} {np.percentile(waits_s, 99) * 1e3:>7.1f} "
-                f"{max(waits_s) * 1e3:>6.0f}"
+                f"{max(waits_s) * 1e3:>6.0f} {f1(library, footage.shown):>6.4f}",
+                flush=True,
             )
             apply_s = 0.0
             waits_s.clear()

@@ -18,7 +18,7 @@ from rushes.processors.identity.lookahead import MOST_BELOW, Lookahead
 from rushes.processors.identity.pairs import SAMPLE_COST
 from rushes.processors.identity.schedule import Schedule
 from rushes.processors.identity.slices import MOST_AT_ONCE
-from rushes.processors.identity.vicinity import MOST_NEAR, around
+from rushes.processors.identity.vicinity import MOST_NEAR, around, drawn
 from tests.broken_facts import broken_facts
 from tests.making_identities import Made, alone, groups, identities, run
 
@@ -290,3 +290,29 @@ def test_who_is_set_free_by_a_person_is_looked_at():
     with patch("rushes.processors.identity.consolidation.around", wraps=around) as looked:
         clusterer.settle()
     assert [call.args[1] for call in looked.call_args_list] == [39]
+
+
+@pytest.mark.parametrize(("pieces", "shown"), [(1, False), (2, True)])
+def test_a_sample_shows_pieces_of_one_identity_and_no_strangers_because_they_are_near(pieces, shown):
+    """Strangers of a large library have some near ones; drawn for being near, they would look like families."""
+    made = identities(5, [2 * pieces] * (600 // pieces), 256, spread=0.5)
+    clusterer = Clusterer(256, KNOWN, LARGE)
+    partition = clusterer.partition
+    for number, frame in enumerate(alone(made, list(range(1_200)))):
+        partition.add(frame[0])
+        if number % 2 == 0:
+            cluster = partition.new_cluster(founder=number)
+        partition.put(number, cluster)
+    background = replace(KNOWN, different_mean=0.0, different_std=256**-0.5)
+
+    chosen = at_once(drawn(partition, background, 80))
+
+    clusters = {partition.cluster_of(item) for item in chosen}
+    assert len(chosen) == 80
+    assert len(clusters) == 40
+    beside = 0
+    for cluster in clusters:
+        total, weight = partition.clusters.total(cluster), partition.clusters.weight(cluster)
+        nearest = partition.scores(total, 1, 2.0, weight, (cluster,))[0][0]
+        beside += nearest in clusters
+    assert beside == 40 if shown else beside < 12
