@@ -2,9 +2,9 @@
 sixteen products, where one row and one probe would be read for each.
 
 The compiler doesn't find this by itself from loops, so the vectors are written down, in LLVM's own language and for no
-processor in particular: it makes of them what the processor has (`vpdpwssd` with AVX-512 or AVX-VNNI, `pmaddwd` with
-less, `smlal` with ARM). Rows come from memory, so those of the tile after next are asked for meanwhile. Tiles as in
-Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
+processor in particular: it makes of them what the processor has (of x86 `vpdpwssd` with VNNI, `pmaddwd` without). Rows
+come from memory, so those of the tile after next are asked for meanwhile. Tiles as in Goto and van de Geijn 2008,
+"Anatomy of high-performance matrix multiplication".
 """
 
 from collections.abc import Callable
