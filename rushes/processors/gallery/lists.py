@@ -6,6 +6,7 @@ no rebuild and no pause, and all arithmetic is exact: the lists are a function o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,9 @@ ROUNDS: Final = 6
 
 LEAST_SHARE: Final = 8
 """A split that leaves less than 1/8 on one side is made at the median instead."""
+
+
+EMPTY: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class _List:
@@ -95,8 +99,15 @@ class Lists:
         of_lists = sum(each.rows.nbytes + each.keys.nbytes + each.total.nbytes for each in self._lists)
         return of_lists + self._centroids.nbytes
 
-    def change(self, rows: Mapping[int, Steps16 | None]) -> None:
-        """Insert, replace or (None) remove rows: each goes to the list of the nearest centroid; full lists split."""
+    def nearest(self, rows: Sequence[Steps16]) -> list[int]:
+        """The list that each row would go to, which holds until the next change."""
+        nearest: list[int] = (np.stack(rows).astype(np.float32) @ self._centroids.T).argmax(axis=1).tolist()
+        return nearest
+
+    def change(self, rows: Mapping[int, Steps16 | None], targets: Mapping[int, int] = EMPTY) -> None:
+        """Insert, replace or (None) remove rows: each goes to the list of the nearest centroid; full lists split.
+        `targets`: the nearest of some rows, where they are known.
+        """
         for key, row in rows.items():
             if row is None:
                 self._remove(key)
@@ -110,10 +121,12 @@ class Lists:
             self._centroids = direction(self._lists[0].total)[None]
             self._split_full({0})
             return
-        nearest = (new.astype(np.float32) @ self._centroids.T).argmax(axis=1)
-        for key, row, target in zip(keys, new, nearest.tolist(), strict=True):
-            self._put(key, row, target)
-        touched = set(nearest.tolist())
+        unknown = [key for key in keys if key not in targets]
+        found = self.nearest([new[place] for place, key in enumerate(keys) if key not in targets]) if unknown else []
+        nearest = {**targets, **dict(zip(unknown, found, strict=True))}
+        for key, row in zip(keys, new, strict=True):
+            self._put(key, row, nearest[key])
+        touched = {nearest[key] for key in keys}
         for number in touched:
             self._centroids[number] = direction(self._lists[number].total)
         self._split_full(touched)

@@ -65,7 +65,7 @@ class Agenda:
     def note(self, item: int) -> None:
         """An item arrived, or was decided anew."""
         partition = self.partition
-        self._alone.pop(item, None)
+        self.left([item])
         cluster = partition.cluster_of(item)
         if not partition.entry(item).good:
             self.poor[item] = None
@@ -80,6 +80,11 @@ class Agenda:
                 self._later.pop(cluster, None)
             else:
                 self._later[cluster] = None
+
+    def left(self, items: Iterable[int]) -> None:
+        """Items wait no longer, or not as they did: what was noted of them while they waited is no longer so."""
+        for item in items:
+            self._alone.pop(item, None)
 
     def clear(self) -> None:
         """Everything was looked at."""

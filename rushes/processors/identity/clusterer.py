@@ -61,6 +61,7 @@ class Clusterer:
         verdicts = arrive(self.partition, items, self.consolidator.at_arrival.join)
         for item in items:
             self.consolidator.note(item)
+        self.consolidator.left_waiting(verdict.item for verdict in verdicts if verdict.cluster is not None)
         for verdict in verdicts:
             if verdict.decision == "noise":
                 self.consolidator.refused(verdict.item, verdict.refused)
@@ -68,6 +69,7 @@ class Clusterer:
 
     def remove(self, item: int) -> None:
         """Erase an item."""
+        self.consolidator.left_waiting([item])
         self.partition.remove(item)
 
     def due(self) -> bool:

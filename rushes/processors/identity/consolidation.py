@@ -10,7 +10,7 @@ quarter is linked with its neighbours, and the library is calibrated on a sample
 """
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -118,6 +118,10 @@ class Consolidator:
         self._since += 1
         self._arrived += 1
         self._agenda.note(item)
+
+    def left_waiting(self, items: Iterable[int]) -> None:
+        """Items wait no longer."""
+        self._agenda.left(items)
 
     def refused(self, item: int, score: float) -> None:
         """An item that arrived waits, for its best score with anybody is this: where a look would find nobody near
@@ -322,7 +326,13 @@ class Consolidator:
             heights = heights_of(_rows_of(found, own, partition.cluster_of(item)), merges)
             merges = [merge for merge in merges if merge.height > near.low]
             grouping = yield from self._cut(found, gram, merges, whole=len(partition.clusters) == 1, part=True)
+            known = len(self._moved)
             yield from carry_out(partition, _collect(found, grouping), threshold, self._moved)
+            self._agenda.left(
+                each
+                for each, before in list(self._moved.items())[known:]
+                if before is not None or partition.cluster_of(each) is not None
+            )
         by_itself = not (near.clusters or near.waiting) and len(merges) == len(found.groups) - 1
         floor = near.beyond if by_itself else near.low
         refused = max([floor, *(height for height in heights if height < threshold)])

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushes.processors.gallery.integers import SQUARE, Steps16, in_steps, rounding_error
+from rushes.processors.gallery.lists import EMPTY
 from rushes.processors.gallery.shortlist import Shortlist, Sizes
 
 DIM = 32
@@ -222,9 +223,9 @@ def test_growing_large_no_change_takes_many_rows():
     gallery, taken = Shortlist(DIM, Sizes(flat_rows=1_024, epoch=64, list_rows=32)), []
     change = gallery.lists.change
 
-    def noted(rows: Mapping[int, Steps16 | None]) -> None:
+    def noted(rows: Mapping[int, Steps16 | None], targets: Mapping[int, int] = EMPTY) -> None:
         taken.append(len(rows))
-        change(rows)
+        change(rows, targets)
 
     with patch.object(gallery.lists, "change", noted):
         for key, row in enumerate(units(np.random.default_rng(8), 1_024)):
@@ -234,6 +235,38 @@ def test_growing_large_no_change_takes_many_rows():
     assert len(gallery.lists) == 1_024
     assert len(gallery.recent) == 0
     assert max(taken) <= 256
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_lists_are_the_same_whenever_it_is_found_which_of_them_a_row_goes_to(seed):
+    rng = np.random.default_rng(seed)
+    changes = [(int(rng.integers(200)), row) for row in units(rng, 600)]
+    few, at_once = Shortlist(DIM, SMALL), Shortlist(DIM, SMALL)
+    for gallery, together in ((few, 3), (at_once, 10**9)):
+        with patch("rushes.processors.gallery.shortlist.TARGETED", together):
+            for number, (key, row) in enumerate(changes):
+                if number % 7 == 0:
+                    gallery.drop(key)
+                else:
+                    gallery.put(key, row)
+    assert few.epoch == at_once.epoch > 5
+    assert [few.lists.home(key) for key in range(200)] == [at_once.lists.home(key) for key in range(200)]
+
+
+def test_a_settlement_of_many_rows_finds_the_lists_of_few_at_once():
+    gallery = Shortlist(DIM, Sizes(flat_rows=64, epoch=1_000, list_rows=16))
+    rng = np.random.default_rng(3)
+    for key, row in enumerate(units(rng, 64)):
+        gallery.put(key, row)
+    together = []
+    nearest = gallery.lists.nearest
+    with patch.object(gallery.lists, "nearest", lambda rows: together.append(len(rows)) or nearest(rows)):
+        for key, row in enumerate(units(rng, 1_000)):
+            gallery.put(100 + key, row)
+    assert gallery.epoch == 2
+    assert sum(together) >= 1_000
+    assert max(together) <= 128
 
 
 @pytest.mark.parametrize(("spread", "founders"), [(0.4, 0.1), (1.0, 0.3), (1.5, 1.0)])

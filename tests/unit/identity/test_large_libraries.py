@@ -316,3 +316,23 @@ def test_a_sample_shows_pieces_of_one_identity_and_no_strangers_because_they_are
         nearest = partition.scores(total, 1, 2.0, weight, (cluster,))[0][0]
         beside += nearest in clusters
     assert beside == 40 if shown else beside < 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_noted_of_who_waited_is_forgotten_when_he_waits_no_longer(seed):
+    made = identities(seed, [1] * 10 + [2] * 10 + [5] * 4, spread=0.9)
+    clusterer = Clusterer(64, KNOWN, LARGE)
+    consolidator, partition = clusterer.consolidator, clusterer.partition
+    consolidator.fix(KNOWN)
+    noted = 0
+    for place, frame in enumerate(alone(made, np.random.default_rng(seed).permutation(50).tolist())):
+        clusterer.observe(frame)
+        clusterer.work(2_000_000)
+        if place % 10 == 9:
+            consolidator.fix(replace(KNOWN, join=0.3 + 0.02 * place % 0.4))
+            clusterer.remove(place // 2)
+            clusterer.settle()
+        alone_noted = set(consolidator._agenda._alone)
+        noted += len(alone_noted)
+        assert all(item in partition and partition.cluster_of(item) is None for item in alone_noted)
+    assert noted > 50
